@@ -1,0 +1,43 @@
+# Shared by the scripts in this folder: say what happens, install what is missing, build a preset. Sourced.
+# shellcheck shell=bash
+
+KEDGE_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+
+say() { printf '\033[1m== %s\033[0m\n' "$*" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
+die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+
+need_root() { [ "$(id -u)" = 0 ] || die "needs root: it makes network namespaces and may install packages (try: sudo $0)"; }
+
+# Debian packages by purpose. Everything is in Debian 12's main archive.
+KEDGE_BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config libcurl4-openssl-dev libssl-dev libcjson-dev libmnl-dev
+ libcmocka-dev libsqlite3-dev zlib1g-dev libev-dev libseccomp-dev"
+KEDGE_RUN_PACKAGES="iproute2 procps util-linux net-tools mawk openssl curl"
+KEDGE_TEST_PACKAGES="strace"
+KEDGE_CLANG_PACKAGES="clang clang-format clang-tidy libclang-rt-14-dev"
+
+# install_missing PACKAGE...: installs the ones that dpkg does not know as installed, and says which.
+install_missing() {
+	local missing=() p
+	for p in "$@"; do
+		dpkg-query -W -f='${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
+	done
+	if [ ${#missing[@]} = 0 ]; then return 0; fi
+	[ "$(id -u)" = 0 ] || die "these packages are missing: ${missing[*]}; run as root, or: apt-get install ${missing[*]}"
+	say "installing ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	if ! apt-get install -y -q --no-install-recommends "${missing[@]}" >/tmp/kedge-apt.log 2>&1; then
+		apt-get update -q >>/tmp/kedge-apt.log 2>&1 || true
+		apt-get install -y -q --no-install-recommends "${missing[@]}" >>/tmp/kedge-apt.log 2>&1 ||
+			{ tail -20 /tmp/kedge-apt.log >&2; die "apt-get could not install: ${missing[*]}"; }
+	fi
+}
+
+# build PRESET: configure once, build; output only when something goes wrong.
+build() {
+	local preset=$1 log
+	log="$KEDGE_ROOT/build/$preset.log"
+	mkdir -p "$KEDGE_ROOT/build"
+	say "building preset $preset"
+	(cd "$KEDGE_ROOT" && { [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset"; } && cmake --build --preset "$preset") \
+		>"$log" 2>&1 || { tail -60 "$log" >&2; die "build of preset $preset failed (whole log: $log)"; }
+}
