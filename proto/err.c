@@ -131,19 +131,22 @@ int fault_set(struct fault *f, int code, const char *where, const char *todo, co
 
 void fault_at(struct fault *f, const char *fmt, ...)
 {
-	char head[sizeof f->where], tail[sizeof f->where];
+	char tail[sizeof f->where];
 	va_list ap;
 
 	if (!f)
 		return;
-	va_start(ap, fmt);
-	vsnprintf(head, sizeof head, fmt, ap);
-	va_end(ap);
 	memcpy(tail, f->where, sizeof tail);
-	size_t n = strlen(head);
-	memcpy(f->where, head, n + 1);
-	if (tail[0])
-		snprintf(f->where + n, sizeof f->where - n, ": %s", tail);
+	va_start(ap, fmt);
+	vsnprintf(f->where, sizeof f->where, fmt, ap);
+	va_end(ap);
+	size_t n = strlen(f->where), room = sizeof f->where - 1 - n;
+	if (!tail[0] || room <= 2)
+		return;
+	size_t keep = strnlen(tail, room - 2);
+	memcpy(f->where + n, ": ", 2);
+	memcpy(f->where + n + 2, tail, keep);
+	f->where[n + 2 + keep] = '\0';
 }
 
 const char *fault_line(const struct fault *f, char *buf, size_t size)

@@ -10,7 +10,7 @@ need_root() { [ "$(id -u)" = 0 ] || die "needs root: it makes network namespaces
 
 # Debian packages by purpose. Everything is in Debian 12's main archive.
 KEDGE_BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config libcurl4-openssl-dev libssl-dev libcjson-dev libmnl-dev
- libcmocka-dev libsqlite3-dev zlib1g-dev libev-dev libseccomp-dev"
+ libcmocka-dev libsqlite3-dev zlib1g-dev libev-dev libseccomp-dev libmd-dev"
 KEDGE_RUN_PACKAGES="iproute2 procps util-linux net-tools mawk openssl curl"
 KEDGE_TEST_PACKAGES="strace"
 KEDGE_CLANG_PACKAGES="clang clang-format clang-tidy libclang-rt-14-dev"

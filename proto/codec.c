@@ -1,0 +1,140 @@
+/* codec.c — bytes to text and back, and digests. Table-free and constant in memory; used by everybody. */
+#include "proto/codec.h"
+
+#include <string.h>
+
+#include <sha2.h>
+
+char *hex_encode(const void *data, size_t len, char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *in = data;
+
+	for (size_t i = 0; i < len; i++) {
+		text[2 * i] = digits[in[i] >> 4];
+		text[2 * i + 1] = digits[in[i] & 15];
+	}
+	text[2 * len] = '\0';
+	return text;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool hex_decode_any(const char *text, size_t len, void *data, size_t size, size_t *ret_len)
+{
+	unsigned char *out = data;
+
+	if (len % 2 || len / 2 > size)
+		return false;
+	for (size_t i = 0; i < len / 2; i++) {
+		int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		out[i] = (unsigned char)(high << 4 | low);
+	}
+	*ret_len = len / 2;
+	return true;
+}
+
+bool hex_decode(const char *text, size_t len, void *data, size_t size)
+{
+	size_t got;
+
+	return len == 2 * size && hex_decode_any(text, len, data, size, &got);
+}
+
+static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+char *base64_encode(const void *data, size_t len, char *text)
+{
+	const unsigned char *in = data;
+	char *out = text;
+
+	for (size_t i = 0; i < len; i += 3) {
+		size_t have = len - i < 3 ? len - i : 3;
+		uint32_t word = (uint32_t)in[i] << 16;
+		if (have > 1)
+			word |= (uint32_t)in[i + 1] << 8;
+		if (have > 2)
+			word |= in[i + 2];
+		*out++ = base64_digits[word >> 18];
+		*out++ = base64_digits[word >> 12 & 63];
+		*out++ = have > 1 ? base64_digits[word >> 6 & 63] : '=';
+		*out++ = have > 2 ? base64_digits[word & 63] : '=';
+	}
+	*out = '\0';
+	return text;
+}
+
+static int base64_digit(char c)
+{
+	const char *at = c ? strchr(base64_digits, c) : NULL;
+
+	return at ? (int)(at - base64_digits) : -1;
+}
+
+bool base64_decode(const char *text, size_t len, void *data, size_t *ret_len)
+{
+	unsigned char *out = data;
+	size_t n = 0;
+
+	if (len % 4)
+		return false;
+	for (size_t i = 0; i < len; i += 4) {
+		bool last = i + 4 == len;
+		unsigned pad = !last ? 0 : text[i + 3] != '=' ? 0 : text[i + 2] != '=' ? 1 : 2;
+		uint32_t word = 0;
+		for (unsigned k = 0; k < 4; k++) {
+			int digit = k >= 4 - pad ? 0 : base64_digit(text[i + k]);
+			if (digit < 0)
+				return false;
+			word = word << 6 | (uint32_t)digit;
+		}
+		if ((pad == 1 && (word & 0xff)) || (pad == 2 && (word & 0xffff)))
+			return false; /* bits that no byte carries: a second spelling of the same bytes */
+		for (unsigned k = 0; k < 3 - pad; k++)
+			out[n++] = (unsigned char)(word >> (16 - 8 * k));
+	}
+	*ret_len = n;
+	return true;
+}
+
+void sha256(const void *data, size_t len, unsigned char digest[SHA256_LEN])
+{
+	SHA2_CTX ctx;
+
+	SHA256Init(&ctx);
+	SHA256Update(&ctx, data, len);
+	SHA256Final(digest, &ctx);
+}
+
+void sha512(const void *data, size_t len, unsigned char digest[SHA512_LEN])
+{
+	SHA2_CTX ctx;
+
+	SHA512Init(&ctx);
+	SHA512Update(&ctx, data, len);
+	SHA512Final(digest, &ctx);
+}
+
+uint32_t crc32c(uint32_t crc, const void *data, size_t len)
+{
+	const unsigned char *in = data;
+
+	crc = ~crc;
+	for (size_t i = 0; i < len; i++) {
+		crc ^= in[i];
+		for (int k = 0; k < 8; k++)
+			crc = crc >> 1 ^ (0x82f63b78U & (0U - (crc & 1)));
+	}
+	return ~crc;
+}
