@@ -1,0 +1,32 @@
+/* ip16.h — one form for IPv4 and IPv6 addresses.
+ *
+ * Sixteen bytes; an IPv4 address is ::ffff:a.b.c.d, because a connection of an AF_INET6 program to a mapped address
+ * shares its ports with the AF_INET ones: to the port model they are one destination.
+ */
+#ifndef KEDGE_MEASURE_IP16_H
+#define KEDGE_MEASURE_IP16_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ip16 {
+	uint64_t w[2]; /* the 16 bytes in network order */
+};
+
+/* From the 4 or 16 bytes that the kernel gives, in network order. */
+struct ip16 ip16_v4(const void *bytes4);
+struct ip16 ip16_v6(const void *bytes16);
+bool ip16_is_v4(const struct ip16 *a);
+bool ip16_is_any(const struct ip16 *a);
+/* 127.0.0.0/8 or ::1. */
+bool ip16_is_loopback(const struct ip16 *a);
+bool ip16_equal(const struct ip16 *a, const struct ip16 *b);
+
+#define IP16_TEXT_ROOM     46
+#define IP16_ENDPOINT_ROOM 56
+/* "10.0.0.5" or "2001:db8::1" into TEXT. Returns TEXT. */
+char *ip16_text(const struct ip16 *a, char text[IP16_TEXT_ROOM]);
+/* "10.0.0.5:3306" or "[2001:db8::1]:3306" into TEXT. Returns TEXT. */
+char *ip16_endpoint(const struct ip16 *a, uint16_t port, char text[IP16_ENDPOINT_ROOM]);
+
+#endif
