@@ -1,0 +1,171 @@
+/* cmd_status.c — `status`: what is in force on this host, whether it still holds, and what stands in the way. Reads only, and
+ * needs no FILE: the engine's own notes say what was applied. */
+#include <stdio.h>
+
+#include "agent/engine/attempt.h"
+#include "agent/engine/journal.h"
+#include "agent/engine/original.h"
+#include "agent/engine/plan.h"
+#include "agent/local/local.h"
+#include "proto/jsonw.h"
+
+static const char status_help[] = "usage: kedge-agent status\n"
+                                  "Say which policy is in force since boot, whether every key still holds "
+                                  "it, and whether an attempt is held or an\n"
+                                  "apply was interrupted. Exit status: 0, or 1 when that cannot be read.\n";
+
+struct status {
+	struct engine *e;
+	struct originals *originals; /* NULL: nothing was applied since boot */
+	struct policy *policy;       /* NULL: nothing is in force */
+	struct observation *observed;
+	struct plan *plan;
+	struct attempt attempt;
+	const char *journal; /* "none", "unfinished", "unconfirmed", "damaged" */
+};
+
+static int status_read(struct status *s, struct fault *f)
+{
+	struct journal *j = NULL;
+	int rc = originals_read(s->e->run_dir, s->e->boot_id, &s->originals, f);
+
+	if (rc && rc != KE_NOENT)
+		return rc;
+	if (s->originals && (rc = originals_policy(s->originals, &s->policy, f)) && rc != KE_NOENT)
+		return rc;
+	if (s->policy && ((rc = observe_policy(s->e->ps, s->policy, s->e->kernel, &s->observed, f)) ||
+	                         (rc = plan_build(s->policy, s->observed, s->e->ceiling, &s->plan))))
+		return rc;
+	rc = journal_read(s->e->run_dir, &j, NULL);
+	s->journal = rc == KE_NOENT                ? "none"
+	             : rc                          ? "damaged"
+	             : j->state == JOURNAL_APPLIED ? "unconfirmed"
+	                                           : "unfinished";
+	journal_free(j);
+	rc = attempt_read(s->e->state_dir, &s->attempt, f);
+	return rc == KE_NOENT ? KE_OK : rc;
+}
+
+static bool key_drifted(const struct plan_key *k)
+{
+	return k->outcome != OUTCOME_ALREADY;
+}
+
+static size_t status_drifted(const struct status *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; s->plan && i < s->plan->n; i++)
+		n += key_drifted(&s->plan->keys[i]);
+	return n;
+}
+
+static bool status_held(const struct status *s)
+{
+	return attempt_holds(&s->attempt, s->attempt.hash, s->e->boot_id);
+}
+
+static void status_text(struct local *l, const struct status *s)
+{
+	char time[TIME_TEXT_ROOM], dotted[NAME_MAX_LEN + 1], words[512];
+
+	if (!s->policy)
+		buf_str(&l->out, "policy: none was applied since boot\n");
+	else
+		buf_fmt(&l->out, "policy: %s version %lld, applied %s, %zu keys\n", s->policy->name,
+		        (long long)s->policy->version, time_format(s->originals->time, time), s->plan->n);
+	if (s->policy)
+		buf_fmt(&l->out, "state: %s\n", status_drifted(s) ? "drifted" : "in sync");
+	for (size_t i = 0; s->plan && i < s->plan->n; i++) {
+		const struct plan_key *k = &s->plan->keys[i];
+		if (!key_drifted(k))
+			continue;
+		name_dotted(&k->name, dotted, sizeof dotted);
+		if (k->outcome == OUTCOME_PLANNED || k->outcome == OUTCOME_DIFFERS)
+			buf_fmt(&l->out, "  %s: is %s, wanted %s\n", dotted, k->old ? k->old : "unreadable",
+			        k->wanted);
+		else
+			buf_fmt(&l->out, "  %s: %s\n", dotted, outcome_text(k, words, sizeof words));
+	}
+	if (s->attempt.state != ATTEMPT_NONE)
+		buf_fmt(&l->out, "last attempt: %s at %s%s\n", attempt_state_name(s->attempt.state),
+		        time_format(s->attempt.time, time),
+		        status_held(s) ? "; this plan is held (kedge-agent retry)" : "");
+	buf_fmt(&l->out, "journal: %s\n", s->journal);
+}
+
+static void status_json(struct local *l, const struct status *s)
+{
+	struct jsonw w = JSONW_INIT(&l->out, 2);
+	char dotted[NAME_MAX_LEN + 1], kernel[32];
+
+	jsonw_object(&w, NULL);
+	jsonw_int(&w, "kedge_status", 1);
+	jsonw_string(&w, "version", KEDGE_VERSION);
+	jsonw_string(&w, "boot_id", s->e->boot_id);
+	snprintf(kernel, sizeof kernel, "%u.%u", s->e->kernel >> 16, s->e->kernel & 0xffff);
+	jsonw_string(&w, "kernel", kernel);
+	if (s->policy) {
+		jsonw_object(&w, "policy");
+		jsonw_string(&w, "name", s->policy->name);
+		jsonw_int(&w, "version", s->policy->version);
+		jsonw_time(&w, "applied_at", s->originals->time);
+		jsonw_int(&w, "keys", (int64_t)s->plan->n);
+		jsonw_object_end(&w);
+	} else {
+		jsonw_null(&w, "policy");
+	}
+	jsonw_bool(&w, "in_sync", !status_drifted(s));
+	jsonw_array(&w, "drifted");
+	for (size_t i = 0; s->plan && i < s->plan->n; i++) {
+		const struct plan_key *k = &s->plan->keys[i];
+		if (!key_drifted(k))
+			continue;
+		jsonw_object(&w, NULL);
+		jsonw_string(&w, "key", name_dotted(&k->name, dotted, sizeof dotted));
+		jsonw_string(&w, "outcome", outcome_name(k->outcome));
+		jsonw_string(&w, "wanted", k->wanted);
+		jsonw_opt_string(&w, "now", k->old);
+		jsonw_object_end(&w);
+	}
+	jsonw_array_end(&w);
+	jsonw_object(&w, "attempt");
+	jsonw_string(&w, "state", attempt_state_name(s->attempt.state));
+	jsonw_bool(&w, "held", s->attempt.state != ATTEMPT_NONE && status_held(s));
+	if (s->attempt.state != ATTEMPT_NONE)
+		jsonw_time(&w, "time", s->attempt.time);
+	jsonw_object_end(&w);
+	jsonw_string(&w, "journal", s->journal);
+	jsonw_object_end(&w);
+	buf_char(&l->out, '\n');
+}
+
+int cmd_status(struct local *l, int argc, char **argv)
+{
+	static const struct option options[] = { LOCAL_OPTIONS };
+	struct status s = { 0 };
+	struct fault f = { 0 };
+	int opt, code = EXIT_DONE;
+
+	while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+		int said = local_option(l, opt);
+		if (said == OPTION_HELP)
+			buf_str(&l->out, status_help);
+		if (said != OPTION_TAKEN)
+			return said == OPTION_HELP ? EXIT_DONE : EXIT_ERROR;
+	}
+	if (argc != optind)
+		return local_usage(l, "takes no arguments, '%s' given", argv[optind]);
+	if (engine_open(&l->engine, &s.e, &f) || status_read(&s, &f))
+		code = local_complain(l, &f);
+	else if (l->json)
+		status_json(l, &s);
+	else
+		status_text(l, &s);
+	plan_free(s.plan);
+	observation_free(s.observed);
+	policy_free(s.policy);
+	originals_free(s.originals);
+	engine_close(s.e);
+	return code;
+}

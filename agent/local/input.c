@@ -1,0 +1,112 @@
+/* input.c — reads FILE, whichever of the two kinds it is, and tells what its lines are worth. */
+#include "agent/local/input.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/fileio.h"
+#include "proto/jsonw.h"
+
+static bool is_document(const char *text, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len && (text[i] == ' ' || text[i] == '\t' || text[i] == '\n' || text[i] == '\r'))
+		i++;
+	return i < len && text[i] == '{';
+}
+
+/* "/etc/sysctl.d/60-web.conf" -> "60-web", in the characters that a policy's name may have. */
+static void name_from_path(const char *path, char *name, size_t size)
+{
+	const char *base = strrchr(path, '/');
+	size_t n = 0;
+
+	base = base ? base + 1 : path;
+	for (const char *p = base; *p && n + 1 < size; p++) {
+		char c = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
+		bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (n && strchr("._-", c));
+		name[n++] = plain ? c : 'x';
+	}
+	name[n] = '\0';
+	if (n > 5 && strcmp(name + n - 5, ".conf") == 0)
+		name[n - 5] = '\0';
+}
+
+static int conf_read(const char *text, size_t len, struct input *in, struct fault *f)
+{
+	char name[65];
+	int rc = conf_parse(text, len, &in->conf, f);
+
+	if (rc)
+		return rc;
+	name_from_path(strcmp(in->path, "-") == 0 ? "stdin" : in->path, name, sizeof name);
+	if ((rc = conf_to_policy(in->conf, name, &in->policy, f)))
+		return rc;
+	for (size_t i = 0; i < in->conf->n_issues; i++)
+		in->errors +=
+		        in->conf->issues[i].severity == CONF_ERROR && in->conf->issues[i].code != KE_UNKNOWN;
+	return KE_OK;
+}
+
+int input_read(const char *path, struct input *ret, struct fault *f)
+{
+	char *text;
+	size_t len;
+
+	*ret = (struct input){ .path = path };
+	int rc = file_read(path, INPUT_MAX_BYTES, &text, &len, f);
+	if (rc)
+		return rc;
+	rc = is_document(text, len) ? policy_parse(text, len, &ret->policy, f) : conf_read(text, len, ret, f);
+	if (rc)
+		fault_at(f, "%s", path);
+	file_free(text);
+	return rc;
+}
+
+void input_clear(struct input *in)
+{
+	policy_free(in->policy);
+	conf_free(in->conf);
+	*in = (struct input){ 0 };
+}
+
+static const char *severity_text(enum conf_severity s)
+{
+	return s == CONF_ERROR ? "error" : s == CONF_WARNING ? "warning" : "note";
+}
+
+void input_tell(const struct local *l, const struct input *in)
+{
+	struct buf out = BUF_INIT(LOCAL_MAX_OUTPUT);
+
+	for (size_t i = 0; in->conf && i < in->conf->n_issues; i++) {
+		const struct conf_issue *is = &in->conf->issues[i];
+		if (is->severity == CONF_NOTE || is->code == KE_UNKNOWN)
+			continue;
+		buf_fmt(&out, "kedge-agent %s: %s:%u: %s: %s%s%s%s%s\n", l->command, in->path, is->line,
+		        severity_text(is->severity), is->key ? is->key : "", is->key ? ": " : "", is->text,
+		        is->todo ? "; " : "", is->todo ? is->todo : "");
+	}
+	file_write_all(STDERR_FILENO, buf_text(&out), out.len);
+	buf_free(&out);
+}
+
+void input_json(const struct input *in, struct jsonw *w)
+{
+	jsonw_array(w, "messages");
+	for (size_t i = 0; in->conf && i < in->conf->n_issues; i++) {
+		const struct conf_issue *is = &in->conf->issues[i];
+		jsonw_object(w, NULL);
+		jsonw_int(w, "line", is->line);
+		jsonw_string(w, "severity", severity_text(is->severity));
+		jsonw_string(w, "code", err_name(is->code));
+		jsonw_opt_string(w, "key", is->key);
+		jsonw_string(w, "text", is->text);
+		jsonw_opt_string(w, "todo", is->todo);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
