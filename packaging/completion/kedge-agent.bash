@@ -1,0 +1,33 @@
+# bash completion for kedge-agent. Install as /usr/share/bash-completion/completions/kedge-agent.
+_kedge_agent() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word command=
+	local commands="apply diff verify revert retry status lint explain sockets"
+	local common="--format --ceiling --run-dir --state-dir --root --help"
+	case $prev in
+	--format) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
+	--ceiling) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--run-dir|--state-dir|--root) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+	esac
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		case " $commands " in *" $word "*) command=$word; break ;; esac
+	done
+	case $command in
+	"") COMPREPLY=($(compgen -W "$commands $common --version" -- "$cur")) ;;
+	apply)
+		if [[ $cur == -* ]]; then
+			COMPREPLY=($(compgen -W "$common --dry-run --ignore-unknown --retry --detailed-exitcodes" -- "$cur"))
+		else
+			COMPREPLY=($(compgen -f -- "$cur"))
+		fi ;;
+	diff|verify|lint)
+		if [[ $cur == -* ]]; then
+			COMPREPLY=($(compgen -W "$common" -- "$cur"))
+		else
+			COMPREPLY=($(compgen -f -- "$cur"))
+		fi ;;
+	explain)
+		COMPREPLY=($(compgen -W "$common $(find /proc/sys/net -type f -printf 'net.%P\n' 2>/dev/null | tr / .)" -- "$cur")) ;;
+	*) COMPREPLY=($(compgen -W "$common" -- "$cur")) ;;
+	esac
+}
+complete -o filenames -F _kedge_agent kedge-agent
