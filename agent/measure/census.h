@@ -3,8 +3,8 @@
  * Memory does not depend on the number of sockets: exact counts by state and by local port, and bounded tables
  * (topk.h) of paths (source address, destination address, destination port) and of destinations.
  *
- * A socket is *outgoing* when its local port lies in the ephemeral range and nobody listens on it; any other
- * belongs to the *service* on its local port. The kernel shows listeners first, so one pass is enough.
+ * A socket is *outgoing* when its local port lies in the ephemeral range, is not reserved, and nobody listens on it;
+ * any other belongs to the *service* on its local port. The kernel shows listeners first, so one pass is enough.
  */
 #ifndef KEDGE_MEASURE_CENSUS_H
 #define KEDGE_MEASURE_CENSUS_H
@@ -76,6 +76,9 @@ struct census_setup {
 	uint64_t hash_key[2];            /* random */
 	size_t table;                    /* paths and destinations kept; 0: 1024 */
 };
+
+/* No list of paths or destinations is longer. */
+#define CENSUS_LARGEST 64U
 
 struct census;
 

@@ -74,7 +74,7 @@ int sockdiag_dump(struct sockdiag *d, uint32_t states, const struct clock *clock
         sockdiag_each *each, void *ctx, struct fault *f);
 
 /* The parser behind it, pure: LEN bytes of netlink messages of dump SEQ to port PORTID. *RET_DONE is set when the dump's
- * end is among them. KE_PROTO for anything that is not exactly what was asked for; an error message of the kernel
+ * end (good or bad) was reached. KE_PROTO for anything that is not exactly what was asked for; an error message of the kernel
  * becomes the code of its errno. */
 int sockdiag_parse(const void *data, size_t len, uint32_t seq, uint32_t portid, sockdiag_each *each,
         void *ctx, bool *ret_done, struct fault *f);

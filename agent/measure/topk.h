@@ -34,6 +34,7 @@ void topk_free(struct topk *t);
 void *topk_add(struct topk *t, const uint64_t *key, uint32_t weight);
 /* Number of keys in the table; never more than its capacity. */
 size_t topk_count(const struct topk *t);
+size_t topk_capacity(const struct topk *t);
 /* Was a key ever displaced? As long as not, all counts are exact. */
 bool topk_overflowed(const struct topk *t);
 /* Sum of all weights. */

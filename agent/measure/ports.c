@@ -1,0 +1,168 @@
+/* The kernel's settings for ephemeral ports.
+ *
+ * Port lists are bit sets, so that "range minus reserved minus listening" is counting bits. Texts are what the kernel
+ * prints; anything else is refused. Called by sockets_measure().
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/measure/ports.h"
+#include "proto/fileio.h"
+
+#define TEXT_MAX 524288 /* every second port as a list: 32768 numbers of at most 6 bytes */
+
+void port_set_add(struct port_set *s, uint16_t port)
+{
+	s->w[port / 64] |= 1ULL << port % 64;
+}
+
+bool port_set_has(const struct port_set *s, uint16_t port)
+{
+	return s->w[port / 64] >> port % 64 & 1;
+}
+
+uint32_t port_set_count_without(
+        const struct port_set *a, const struct port_set *b, uint16_t low, uint16_t high)
+{
+	uint32_t n = 0;
+	for (uint32_t port = low; port <= high; port++)
+		n += port_set_has(a, (uint16_t)port) && !(b && port_set_has(b, (uint16_t)port));
+	return n;
+}
+
+uint32_t port_set_count(const struct port_set *s, uint16_t low, uint16_t high)
+{
+	return port_set_count_without(s, NULL, low, high);
+}
+
+/* A decimal number of at most MAX at *AT, which moves behind it. */
+static bool number_parse(const char **at, const char *end, int64_t max, int64_t *ret)
+{
+	int64_t n = 0;
+	const char *p = *at;
+	for (; p < end && *p >= '0' && *p <= '9'; p++) {
+		n = n * 10 + (*p - '0');
+		if (n > max)
+			return false;
+	}
+	if (p == *at)
+		return false;
+	*at = p;
+	*ret = n;
+	return true;
+}
+
+static void blanks_skip(const char **at, const char *end)
+{
+	while (*at < end && (**at == ' ' || **at == '\t' || **at == '\n'))
+		++*at;
+}
+
+int ports_parse_range(const char *text, size_t len, uint16_t *ret_low, uint16_t *ret_high)
+{
+	const char *at = text, *end = text + len;
+	int64_t low, high;
+	blanks_skip(&at, end);
+	if (!number_parse(&at, end, 65535, &low))
+		return KE_SYNTAX;
+	blanks_skip(&at, end);
+	if (!number_parse(&at, end, 65535, &high))
+		return KE_SYNTAX;
+	blanks_skip(&at, end);
+	if (at != end)
+		return KE_SYNTAX;
+	if (low < 1 || low > high)
+		return KE_RANGE;
+	*ret_low = (uint16_t)low;
+	*ret_high = (uint16_t)high;
+	return 0;
+}
+
+int ports_parse_list(const char *text, size_t len, struct port_set *ret)
+{
+	struct port_set set = { 0 };
+	const char *at = text, *end = text + len;
+	blanks_skip(&at, end);
+	while (at < end) {
+		int64_t low, high;
+		if (!number_parse(&at, end, 65535, &low))
+			return KE_SYNTAX;
+		high = low;
+		if (at < end && *at == '-') {
+			at++;
+			if (!number_parse(&at, end, 65535, &high) || high < low)
+				return KE_SYNTAX;
+		}
+		for (int64_t port = low; port <= high; port++)
+			port_set_add(&set, (uint16_t)port);
+		if (at < end && *at == ',') {
+			at++;
+			if (at == end || *at == '\n')
+				return KE_SYNTAX;
+			continue;
+		}
+		blanks_skip(&at, end);
+		if (at != end)
+			return KE_SYNTAX;
+	}
+	*ret = set;
+	return 0;
+}
+
+static int key_read(const char *root, const char *key, char **ret, size_t *ret_len, struct fault *f)
+{
+	char path[4096];
+	int n = snprintf(path, sizeof path, "%s/net/ipv4/%s", root, key);
+	if (n < 0 || (size_t)n >= sizeof path)
+		return fault_set(f, KE_TOOBIG, root, NULL, "path is too long");
+	return file_read(path, TEXT_MAX, ret, ret_len, f);
+}
+
+/* One number of at least 0; -1 when the key is missing, unreadable, or something else. */
+static int64_t key_number(const char *root, const char *key)
+{
+	char *text;
+	size_t len;
+	int64_t n = -1;
+	if (key_read(root, key, &text, &len, NULL))
+		return -1;
+	const char *at = text, *end = text + len;
+	if (number_parse(&at, end, INT32_MAX, &n)) {
+		blanks_skip(&at, end);
+		if (at != end)
+			n = -1;
+	}
+	file_free(text);
+	return n;
+}
+
+int ports_read(const char *root, struct ports *ret, struct fault *f)
+{
+	struct ports p = { 0 };
+	char *text;
+	size_t len;
+	int rc = key_read(root, "ip_local_port_range", &text, &len, f);
+	if (rc)
+		return rc;
+	rc = ports_parse_range(text, len, &p.low, &p.high);
+	file_free(text);
+	if (rc)
+		return fault_set(f, rc, "net.ipv4.ip_local_port_range", NULL, "not a range of ports");
+	if (key_read(root, "ip_local_reserved_ports", &text, &len, NULL) == 0) {
+		rc = ports_parse_list(text, len, &p.reserved);
+		file_free(text);
+		if (rc)
+			return fault_set(f, rc, "net.ipv4.ip_local_reserved_ports", NULL, "not a list of ports");
+	}
+	p.tw_reuse = (int)key_number(root, "tcp_tw_reuse");
+	p.tw_reuse_delay_ms = (int)key_number(root, "tcp_tw_reuse_delay");
+	p.timestamps = (int)key_number(root, "tcp_timestamps");
+	p.max_tw_buckets = key_number(root, "tcp_max_tw_buckets");
+	*ret = p;
+	return 0;
+}
+
+uint32_t ports_reuse_delay_ms(const struct ports *p)
+{
+	return p->tw_reuse_delay_ms >= 0 ? (uint32_t)p->tw_reuse_delay_ms : 1000;
+}
