@@ -136,6 +136,7 @@ int fault_set(struct fault *f, int code, const char *where, const char *todo, co
 	va_end(ap);
 	one_line(f->where);
 	one_line(f->what);
+	one_line(f->todo);
 	return code;
 }
 
