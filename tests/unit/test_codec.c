@@ -128,6 +128,9 @@ static void base64_refusals(void **state)
 	unsigned char out[3];
 	size_t len;
 	assert_false(base64_decode("Zm\0v", 4, out, &len)); /* NUL is no digit */
+	for (size_t part = 1; part < 8; part++)             /* LEN counts, also where good digits follow */
+		if (part % 4)
+			assert_false(base64_decode("Zm9vYmFy", part, (unsigned char[6]){ 0 }, &len));
 }
 
 /* Of all texts of one group that end in "==", exactly 256 are accepted: one for each byte. */

@@ -77,6 +77,8 @@ static void refusals_say_where(void **state)
 		        KE_DUPLICATE },
 		{ "name twice around an inner object", "{\"a\":{\"b\":1},\"a\":1}", "line 1, column 14",
 		        KE_DUPLICATE },
+		{ "and the inner object has that name too", "{\"a\":{\"a\":1},\"a\":1}", "line 1, column 14",
+		        KE_DUPLICATE },
 		{ "NUL as an escape", "\"\\u0000\"", "line 1, column 8", KE_SYNTAX },
 		{ "lone high surrogate", "\"\\ud800\"", "line 1, column 8", KE_SYNTAX },
 		{ "lone low surrogate", "\"\\udfff\"", "line 1, column 8", KE_SYNTAX },
