@@ -8,12 +8,16 @@
 
 #include "policies/policy.h"
 
+#define CONF_MAX_BYTES  (256 * 1024)
+#define CONF_MAX_LINES  4000 /* assignments */
+#define CONF_MAX_ISSUES 1000
+
 enum conf_severity { CONF_NOTE, CONF_WARNING, CONF_ERROR };
 
 struct conf_issue {
 	unsigned line; /* 1-based */
 	enum conf_severity severity;
-	int code;   /* KE_SYNTAX, KE_NAME, KE_VALUE, KE_RANGE, KE_DUPLICATE, KE_UNKNOWN */
+	int code;   /* KE_SYNTAX, KE_NAME, KE_VALUE, KE_RANGE, KE_DUPLICATE, KE_UNKNOWN, KE_CEILING */
 	char *key;  /* dotted name as written, or NULL */
 	char *text; /* what is wrong */
 	char *todo; /* what to do about it; may be NULL */
@@ -37,12 +41,13 @@ struct conf {
 	char *text; /* the whole file as valid UTF-8 text, for rules that search the comments */
 };
 
-/* Read LEN bytes of TEXT. Only out-of-memory and size limits fail; everything else becomes an issue. */
+/* Read LEN bytes of TEXT. Only out-of-memory and size limits fail; everything else becomes an issue. *RET is newly
+ * allocated; conf_free() it. */
 int conf_parse(const char *text, size_t len, struct conf **ret, struct fault *f);
 void conf_free(struct conf *c);
 /* The settings of C as a policy named NAME, the last assignment of a key winning. Lines whose value does not fit the
  * key or whose key is unknown to the knowledge base add an issue to C; unknown keys are still put into the policy
- * (knob NULL), values that do not fit are not. */
+ * (knob NULL), values that do not fit and keys on the never-list are not. Remarks become the settings' "why". */
 int conf_to_policy(struct conf *c, const char *name, struct policy **ret, struct fault *f);
 
 #endif

@@ -20,24 +20,34 @@ enum value_type {
 	VALUE_VECTOR, /* a fixed number of integers: tcp_rmem, tcp_mem */
 	VALUE_RANGE,  /* two integers, low <= high: ip_local_port_range */
 	VALUE_PORTS,  /* port list, compared as a set: ip_local_reserved_ports */
-	VALUE_WORD,   /* one word: tcp_congestion_control */
+	VALUE_WORD,   /* one word of at most MAX bytes: tcp_congestion_control */
 	VALUE_WORDS,  /* a set of words */
-	VALUE_HEX,    /* comma-separated hexadecimal words: rps masks, tcp_fastopen_key */
+	VALUE_HEX,    /* hexadecimal 32-bit words joined by ',' or '-': rps masks, tcp_fastopen_key */
+};
+
+/* What the kernel makes of a number that it does not keep as written. value_wanted() does the same, so that the
+ * wanted text equals what will be read back. */
+enum value_rounding {
+	VALUE_AS_IS,
+	VALUE_UP_POW2, /* next power of two: rps_sock_flow_entries */
+	VALUE_UP_512,  /* next multiple of 512: nf_conntrack_buckets (4 KiB pages) */
 };
 
 #define VALUE_MAX_ELEMENTS 8
 #define VALUE_MAX_LEN      65536 /* canonical text; port lists are the long ones */
 
-/* What a key's values look like; bounds apply to each element. */
+/* What a key's values look like; bounds apply to each element (for VALUE_WORD, max bounds the length). */
 struct value_shape {
 	enum value_type type;
 	unsigned char count; /* VALUE_VECTOR: elements; else 0 */
+	enum value_rounding rounding;
 	bool has_min, has_max;
 	int64_t min, max;
 };
 
 /* What a policy or a file asks for -> canonical text, newly allocated in *RET (free()). Strict: decimal integers
- * without leading zeros, exactly the right number of elements, bounds checked, no comments, no control characters.
+ * without leading zeros, exactly the right number of elements (blanks or tabs between them), bounds checked, no
+ * comments, no control characters. Empty is a value only for port lists (the kernel takes an empty write for none).
  * Errors: KE_VALUE, KE_RANGE, KE_TOOBIG, KE_NOMEM; the fault says what is allowed. */
 int value_wanted(const struct value_shape *shape, const char *text, size_t len, char **ret, struct fault *f);
 /* What the kernel printed -> canonical text, newly allocated in *RET (free()). Bounds are not applied. A text that
