@@ -103,7 +103,7 @@ static void step_ask(const struct trust *t, struct trust_request *ret)
 		ask(t, what, "snapshot", 0, TUF_META_MAX, ret);
 		return;
 	case STEP_SNAPSHOT:
-		meta = snapshot_meta(t);
+		meta = &t->timestamp.timestamp->snapshot;
 		ask(t, what, "snapshot", meta->version, trust_cap(meta, TUF_SNAPSHOT_MAX), ret);
 		return;
 	default:

@@ -63,6 +63,9 @@ void trust_begin(struct trust *t, int64_t now);
  * with its fault (TUF 5.6.7). Either way the next search may begin. */
 int trust_find(struct trust *t, const char *path, struct fault *f);
 
+/* A path becomes a URL and a file name: not empty, not absolute, no "." or ".." as a segment, not too long. */
+bool trust_path_ok(const char *path);
+
 /* What is wanted next. *RET is untouched on error. */
 int trust_next(struct trust *t, struct trust_request *ret, struct fault *f);
 /* Answer a LOAD or FETCH. DATA NULL: there is no such file (for a FETCH: the server says 404 or 403). Any other trouble

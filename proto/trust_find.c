@@ -27,8 +27,7 @@ void trust_roles_free(struct trust *t)
 	}
 }
 
-/* A path becomes a URL and a file name: nothing in it may point upwards or to the root. */
-static bool path_ok(const char *path)
+bool trust_path_ok(const char *path)
 {
 	if (!path[0] || path[0] == '/' || strlen(path) > TUF_TARGET_PATH_MAX)
 		return false;
@@ -47,7 +46,7 @@ int trust_find(struct trust *t, const char *path, struct fault *f)
 	if (!t->ready || t->step != STEP_READY)
 		return fault_set(f, KE_UNTRUSTED, NULL, "finish a refresh first", "no complete trusted set");
 	trust_search_reset(t);
-	if (!path_ok(path))
+	if (!trust_path_ok(path))
 		return fault_set(f, KE_NAME, NULL, NULL, "'%.200s' is no target path", path);
 	t->path = strdup(path);
 	int rc = t->path ? walk_new(path, t->targets.targets, &t->walk) : KE_NOMEM;
