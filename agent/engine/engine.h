@@ -58,12 +58,13 @@ struct engine {
 /* Open what OPT names; reads, makes nothing. The strings are copied. engine_close() it. */
 int engine_open(const struct engine_options *opt, struct engine **ret, struct fault *f);
 void engine_close(struct engine *e);
-/* Make the two directories (0755, 0700) and take RUN_DIR/lock; KE_BUSY when another kedge is at work. Idempotent. */
+/* Take RUN_DIR/lock, making the directory (0755) when it is not there; KE_BUSY when another kedge is at work. Idempotent. */
 int engine_lock(struct engine *e, struct fault *f);
 
 enum recovery {
 	RECOVERY_NOTHING,  /* no journal */
 	RECOVERY_VOID,     /* a torn journal or one of another boot was put aside: no value was touched */
+	RECOVERY_FINISHED, /* the apply was done, only its journal was left: removed */
 	RECOVERY_WAITING,  /* an unconfirmed plan whose deadline has not passed: left alone */
 	RECOVERY_RESTORED, /* all old values are back; the plan is held */
 	RECOVERY_DEGRADED, /* some are not; the journal is kept, and the next recovery tries again */

@@ -32,6 +32,7 @@ struct journal {
 	char boot_id[BOOT_ID_ROOM];
 	unsigned char hash[SHA256_LEN]; /* of the plan */
 	enum journal_state state;
+	uint64_t serial;               /* of the transaction, within this boot: see original.h */
 	int64_t deadline_ms;           /* CLOCK_BOOTTIME; 0: none */
 	struct journal_entry *entries; /* the writes in writing order, then what they change along */
 	size_t n;

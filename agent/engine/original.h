@@ -3,6 +3,9 @@
  * One file in the run directory, per boot: for every key that kedge ever applied since boot its original text and, while
  * it is part of the policy in force, the wanted value. So `revert` goes back over several applies, and `verify` and
  * `status` need no file.
+ *
+ * Renaming this file into place is the commit point of an apply: each apply takes the next serial, its journal carries
+ * it, and a journal whose serial the file already has belongs to an apply that was done.
  */
 #ifndef KEDGE_AGENT_ENGINE_ORIGINAL_H
 #define KEDGE_AGENT_ENGINE_ORIGINAL_H
@@ -16,13 +19,16 @@
 #include "proto/err.h"
 
 #define ORIGINAL_NAME      "originals"
+#define ORIGINAL_NEXT_NAME "originals.next" /* of an apply that waits for confirmation */
 #define ORIGINAL_MAX_BYTES (8U << 20)
 
 struct original {
-	struct name name;
-	char *value;  /* the kernel's own text from before the first apply; NULL: never known */
-	char *wanted; /* canonical; NULL: no longer part of the policy in force */
+	struct name name; /* a concrete key, or a pattern of the policy in force (which has no original) */
+	char *value;      /* the kernel's own text from before the first apply; NULL: not known (yet) */
+	char *wanted;     /* canonical, of a setting of the policy in force; NULL: not one of its settings */
 	enum setting_mode mode;
+	bool required, optional; /* as in struct setting */
+	bool lost; /* the original is lost for good: a damaged file, or applied before this one began */
 };
 
 struct originals {
@@ -30,7 +36,8 @@ struct originals {
 	unsigned char hash[SHA256_LEN]; /* plan hash of the policy in force; zeros when none is */
 	char *policy;                   /* its name; "" when none is in force */
 	int64_t version;
-	int64_t time; /* wall clock of the apply, seconds */
+	uint64_t serial; /* of the transaction that wrote the file */
+	int64_t time;    /* wall clock of the apply, seconds */
 	struct original *keys;
 	size_t n;
 };
@@ -42,12 +49,15 @@ void originals_free(struct originals *o);
 
 /* Read RUN_DIR's file. KE_NOENT: none, or of another boot than BOOT_ID; KE_SYNTAX: damaged. */
 int originals_read(const char *run_dir, const char *boot_id, struct originals **ret, struct fault *f);
-int originals_write(const char *run_dir, const struct originals *o, struct fault *f);
-int originals_remove(const char *run_dir, struct fault *f);
+/* Replace RUN_DIR/NAME (ORIGINAL_NAME, ORIGINAL_NEXT_NAME). */
+int originals_write(const char *run_dir, const char *name, const struct originals *o, struct fault *f);
+/* Make the file that waits for confirmation the one in force. KE_NOENT: none waits. */
+int originals_promote(const char *run_dir, struct fault *f);
+int originals_remove(const char *run_dir, const char *name, struct fault *f);
 
 struct original *originals_find(struct originals *o, const struct name *n);
-/* Note the key N with VALUE (NULL: never known) as its original, unless it has a row already; then its row, valid until
- * the next call, in *RET. */
+/* Make sure N has a row, and note VALUE (may be NULL) as its original unless that is known or lost already. Its row, valid
+ * until the next call, in *RET (may be NULL). */
 int originals_note(struct originals *o, const struct name *n, const char *value, struct original **ret);
 /* The policy in force as a policy document made of the rows that are wanted; KE_NOENT when none is. policy_free() it. */
 int originals_policy(const struct originals *o, struct policy **ret, struct fault *f);

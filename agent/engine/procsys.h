@@ -56,7 +56,7 @@ int procsys_read(struct procsys *ps, const struct name *n, const char **ret, siz
 int procsys_writable(struct procsys *ps, const struct name *n);
 /* Does the directory named by the first SEGMENTS segments of N exist? */
 bool procsys_has_dir(struct procsys *ps, const struct name *n, unsigned segments);
-/* Call EACH for every key that matches PATTERN, in byte order of their names; a name without wildcards is its own only
+/* Call EACH for every key that matches PATTERN, directory by directory in byte order; a name without wildcards is its own only
  * match, if present. A "*" below conf/ and neigh/ means interfaces: it matches neither "all" nor "default", which must
  * be named. EACH returns 0 to go on, anything else ends the walk and is returned. KE_NOMEM, KE_SYSTEM, KE_TOOBIG (over
  * 65536 matches). */

@@ -15,6 +15,7 @@ enum restore_state {
 	RESTORE_SAME,    /* had its old value already */
 	RESTORE_WRITTEN, /* written back and verified */
 	RESTORE_GONE,    /* the key is not there any more (interface or module gone): nothing to restore */
+	RESTORE_LEFT,    /* set by the caller before: not ours to touch */
 	RESTORE_FAILED,  /* refused, or holds something else */
 };
 
@@ -24,9 +25,10 @@ struct restore_row {
 	char *got; /* canonical, what it holds, when FAILED and readable; restore_rows_free() */
 };
 
-/* Undo J: its first N_WRITTEN entries were, or may have been, written; N_WRITTEN <= j->n. Entries on the never-list or
- * outside C are RESTORE_FAILED, never written. Fills ROWS (j->n of them, zeroed by the caller). 0, or KE_DEGRADED when
- * at least one row FAILED. */
+/* Undo J: its first N_WRITTEN entries were, or may have been, written; N_WRITTEN <= j->n. Later entries are only touched
+ * when one of those changes them along. An entry is written only when C allows it, or when a written key that C allows
+ * is known to change it along; the never-list is never written: such rows are RESTORE_FAILED with EPERM. Fills ROWS (j->n of them,
+ * zeroed by the caller but for rows that it marks RESTORE_LEFT). 0, or KE_DEGRADED when at least one row FAILED. */
 int restore_run(struct procsys *ps, const struct ceiling *c, const struct journal *j, size_t n_written,
         struct restore_row *rows);
 void restore_rows_free(struct restore_row *rows, size_t n);

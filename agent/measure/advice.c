@@ -15,10 +15,11 @@ struct list {
 	size_t n;
 };
 
-static void say(struct list *l, const char *rule, enum advice_level level, const char *todo, const char *fmt, ...)
-        __attribute__((format(printf, 5, 6)));
+static void say(struct list *l, const char *rule, enum advice_level level, const char *todo, const char *fmt,
+        ...) __attribute__((format(printf, 5, 6)));
 
-static void say(struct list *l, const char *rule, enum advice_level level, const char *todo, const char *fmt, ...)
+static void say(
+        struct list *l, const char *rule, enum advice_level level, const char *todo, const char *fmt, ...)
 {
 	if (l->n == ADVICE_MAX)
 		return;
@@ -58,9 +59,11 @@ static void head001(const struct advice_input *in, struct list *l)
 		bool closed = p->time_wait >= p->live;
 		say(l, "HEAD001", h->grade == HEADROOM_CRITICAL ? ADVICE_CRITICAL : ADVICE_WARNING,
 		        closed ? "keep connections open (keep-alive, a pool), use more source addresses or "
-		                 "destinations, or widen ip_local_port_range; tcp_fin_timeout does not shorten "
+		                 "destinations, or widen ip_local_port_range; tcp_fin_timeout does not "
+		                 "shorten "
 		                 "TIME_WAIT"
-		               : "close idle connections, use more source addresses or destinations, or widen "
+		               : "close idle connections, use more source addresses or destinations, or "
+		                 "widen "
 		                 "ip_local_port_range",
 		        "%s is at %u %%: %u of %u ports used, %u in TIME_WAIT (closed by this host) and %u "
 		        "open; %u new connections a second are sustainable%s",
@@ -77,7 +80,8 @@ static void head002(const struct advice_input *in, struct list *l)
 		if (in->headroom[i].grade != HEADROOM_SLOW)
 			continue;
 		say(l, "HEAD002", ADVICE_INFO, "keep connections open, or widen ip_local_port_range",
-		        "%s is at %u %%: the ports that connect() prefers are gone, and it scans half the range "
+		        "%s is at %u %%: the ports that connect() prefers are gone, and it scans half the "
+		        "range "
 		        "before it takes another",
 		        path_text(&in->paths[i], path, sizeof path), in->headroom[i].permille / 10);
 		return;
@@ -100,7 +104,8 @@ static void head003(const struct advice_input *in, struct list *l)
 			        in->ports->tw_reuse);
 		else if (in->ports->tw_reuse == 0 || (in->ports->tw_reuse == 2 && !loopback))
 			say(l, "HEAD003", ADVICE_INFO,
-			        "if both ends use timestamps, tcp_tw_reuse = 1 lets connect() take entries over "
+			        "if both ends use timestamps, tcp_tw_reuse = 1 lets connect() take entries "
+			        "over "
 			        "after a second",
 			        "%s: tcp_tw_reuse = %d %s", path, in->ports->tw_reuse,
 			        in->ports->tw_reuse == 2 ? "helps loopback connections only"
@@ -150,10 +155,12 @@ static void tw006(const struct advice_input *in, struct list *l)
 static void tw010(const struct advice_input *in, struct list *l)
 {
 	const struct census_counts *c = in->counts;
-	if (c->service_time_wait < 1000 || c->service_time_wait < c->outgoing_time_wait || in->n_services == 0)
+	if (c->service_time_wait < 1000 || c->service_time_wait < c->outgoing_time_wait ||
+	        in->n_services == 0)
 		return;
 	say(l, "TW010", ADVICE_INFO, "nothing; each costs some 250 bytes",
-	        "%" PRIu64 " TIME_WAIT entries sit on this host's own services (%u on port %u): they use up no "
+	        "%" PRIu64
+	        " TIME_WAIT entries sit on this host's own services (%u on port %u): they use up no "
 	        "port and hold up nobody",
 	        c->service_time_wait, in->services[0].time_wait, in->services[0].port);
 }
@@ -162,7 +169,8 @@ static void cw001(const struct advice_input *in, struct list *l)
 {
 	uint64_t n = census_state(in->counts, TCP_STATE_CLOSE_WAIT);
 	if (n >= 100)
-		say(l, "CW001", ADVICE_WARNING, "find the program (ss -tp state close-wait) and have it repaired",
+		say(l, "CW001", ADVICE_WARNING,
+		        "find the program (ss -tp state close-wait) and have it repaired",
 		        "%" PRIu64 " sockets in CLOSE_WAIT: the peer has closed, a program here has not; no "
 		        "sysctl changes that",
 		        n);
@@ -181,14 +189,16 @@ static void syn001(const struct advice_input *in, struct list *l)
 {
 	uint64_t n = census_state(in->counts, TCP_STATE_SYN_SENT);
 	if (n >= 100)
-		say(l, "SYN001", ADVICE_WARNING, "look at the peer and the path to it (ss -tn state syn-sent)",
-		        "%" PRIu64 " connections wait in SYN_SENT for an answer; each holds a port meanwhile", n);
+		say(l, "SYN001", ADVICE_WARNING,
+		        "look at the peer and the path to it (ss -tn state syn-sent)",
+		        "%" PRIu64 " connections wait in SYN_SENT for an answer; each holds a port meanwhile",
+		        n);
 }
 
 size_t advice_give(const struct advice_input *in, struct advice ret[ADVICE_MAX])
 {
-	static void (*const rules[])(const struct advice_input *, struct list *) = { head001, head002, head003,
-		tw006, cw001, syn001, port007, port001, fw001, tw010 };
+	static void (*const rules[])(const struct advice_input *, struct list *) = { head001, head002,
+		head003, tw006, cw001, syn001, port007, port001, fw001, tw010 };
 	struct list l = { .items = ret };
 	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
 		rules[i](in, &l);
@@ -205,7 +215,8 @@ size_t advice_give(const struct advice_input *in, struct advice ret[ADVICE_MAX])
 
 const char *advice_level_name(enum advice_level level)
 {
-	static const char *const names[] = { [ADVICE_INFO] = "info", [ADVICE_WARNING] = "warning",
-		[ADVICE_CRITICAL] = "critical" };
+	static const char *const names[] = {
+		[ADVICE_INFO] = "info", [ADVICE_WARNING] = "warning", [ADVICE_CRITICAL] = "critical"
+	};
 	return names[level];
 }

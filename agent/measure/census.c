@@ -216,10 +216,17 @@ size_t census_paths(const struct census *c, struct census_path *ret, size_t max,
 	for (size_t i = 0; i < n; i++) {
 		const uint64_t *key = top[i].key;
 		const struct path_note *note = top[i].note;
-		ret[i] = (struct census_path){ .src = { { key[0], key[1] } }, .dst = { { key[2], key[3] } },
-			.dst_port = (uint16_t)key[4], .used = clip(top[i].count), .error = clip(top[i].error),
-			.time_wait = note->time_wait, .aged = note->aged, .fin_wait2 = note->fin_wait2,
-			.live = note->live, .entered = note->entered, .leaving = note->leaving };
+		ret[i] = (struct census_path){ .src = { { key[0], key[1] } },
+			.dst = { { key[2], key[3] } },
+			.dst_port = (uint16_t)key[4],
+			.used = clip(top[i].count),
+			.error = clip(top[i].error),
+			.time_wait = note->time_wait,
+			.aged = note->aged,
+			.fin_wait2 = note->fin_wait2,
+			.live = note->live,
+			.entered = note->entered,
+			.leaving = note->leaving };
 	}
 	*ret_exact = !topk_overflowed(c->paths);
 	return n;
@@ -231,8 +238,7 @@ int census_destinations(const struct census *c, struct census_destination *ret, 
 	struct topk *sums = NULL;
 	const struct topk *from = c->destinations;
 	if (!c->destinations_split) {
-		int rc = topk_new(
-		        topk_capacity(c->paths), DEST_WORDS, 0, c->setup.hash_key, &sums);
+		int rc = topk_new(topk_capacity(c->paths), DEST_WORDS, 0, c->setup.hash_key, &sums);
 		if (rc)
 			return rc;
 		destinations_fold(c->paths, sums);
@@ -241,7 +247,8 @@ int census_destinations(const struct census *c, struct census_destination *ret, 
 	size_t n = topk_largest(from, top, max < CENSUS_LARGEST ? max : CENSUS_LARGEST);
 	for (size_t i = 0; i < n; i++)
 		ret[i] = (struct census_destination){ .addr = { { top[i].key[0], top[i].key[1] } },
-			.port = (uint16_t)top[i].key[2], .time_wait = top[i].count,
+			.port = (uint16_t)top[i].key[2],
+			.time_wait = top[i].count,
 			.error = top[i].error };
 	topk_free(sums);
 	*ret_n = n;
@@ -265,7 +272,8 @@ size_t census_services(const struct census *c, struct census_service *ret, size_
 			continue;
 		struct census_service s = { .port = (uint16_t)port,
 			.listening = port_set_has(&c->listening, (uint16_t)port),
-			.time_wait = c->service[port].time_wait, .live = c->service[port].live };
+			.time_wait = c->service[port].time_wait,
+			.live = c->service[port].live };
 		if (n == max && !busier(&s, &ret[n - 1]))
 			continue;
 		size_t at = n < max ? n++ : n - 1;

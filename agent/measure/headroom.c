@@ -62,7 +62,9 @@ void headroom_compute(const struct headroom_input *in, struct headroom *ret)
 
 const char *headroom_grade_name(enum headroom_grade grade)
 {
-	static const char *const names[] = { [HEADROOM_OK] = "ok", [HEADROOM_SLOW] = "slow",
-		[HEADROOM_TIGHT] = "tight", [HEADROOM_CRITICAL] = "critical" };
+	static const char *const names[] = { [HEADROOM_OK] = "ok",
+		[HEADROOM_SLOW] = "slow",
+		[HEADROOM_TIGHT] = "tight",
+		[HEADROOM_CRITICAL] = "critical" };
 	return names[grade];
 }

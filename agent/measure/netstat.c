@@ -81,7 +81,8 @@ const struct netstat_counter netstat_counters[] = {
 	{ "Tcp", "InCsumErrors", NETSTAT_INFO, false },
 };
 const size_t netstat_count = sizeof netstat_counters / sizeof netstat_counters[0];
-_Static_assert(sizeof netstat_counters / sizeof netstat_counters[0] <= NETSTAT_ROOM, "NETSTAT_ROOM is too small");
+_Static_assert(
+        sizeof netstat_counters / sizeof netstat_counters[0] <= NETSTAT_ROOM, "NETSTAT_ROOM is too small");
 
 int netstat_index(const char *name)
 {
@@ -185,8 +186,8 @@ static uint64_t rate_milli(uint64_t delta, int64_t dt_ms)
 	return scaled / (uint64_t)dt_ms;
 }
 
-int netstat_diff(const struct netstat *before, const struct netstat *after, int64_t dt_ms,
-        struct netstat_delta *ret)
+int netstat_diff(
+        const struct netstat *before, const struct netstat *after, int64_t dt_ms, struct netstat_delta *ret)
 {
 	struct netstat_delta d = { 0 };
 	if (dt_ms <= 0)

@@ -19,6 +19,9 @@
 
 /* The kernel fills at most 32 KiB a read, however large the buffer is (net/netlink/af_netlink.c). */
 #define READ_ROOM 65536
+/* Header and body of a socket message; attributes follow. */
+#define SOCKET_LEN (MNL_NLMSG_HDRLEN + sizeof(struct inet_diag_msg))
+_Static_assert(SOCKET_LEN % 4 == 0, "attributes start aligned");
 
 struct sockdiag {
 	struct mnl_socket *nl;
@@ -29,15 +32,19 @@ struct sockdiag {
 
 int sockdiag_open(struct sockdiag **ret, struct fault *f)
 {
-	struct sockdiag *d = calloc(1, sizeof *d);
+	/* Not calloc(): the buffer need not be zero. */
+	struct sockdiag *d = malloc(sizeof *d);
 	if (!d)
 		return fault_set(f, KE_NOMEM, "sock_diag", NULL, "%s", err_text(KE_NOMEM));
+	d->seq = 0;
+	d->unfinished = false;
 	d->nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
 	if (!d->nl || mnl_socket_bind(d->nl, 0, MNL_SOCKET_AUTOPID) < 0) {
 		int err = errno;
 		sockdiag_close(d);
-		return fault_set(f, err == EPROTONOSUPPORT ? KE_UNSUPPORTED : err_from_errno(err), "sock_diag",
-		        "the kernel needs CONFIG_INET_DIAG", "cannot open netlink: %s", strerror(err));
+		return fault_set(f, err == EPROTONOSUPPORT ? KE_UNSUPPORTED : err_from_errno(err),
+		        "sock_diag", "the kernel needs CONFIG_INET_DIAG", "cannot open netlink: %s",
+		        strerror(err));
 	}
 	*ret = d;
 	return 0;
@@ -84,10 +91,25 @@ static int error_parse(const struct nlmsghdr *nlh, struct fault *f)
 	return nlh->nlmsg_type == NLMSG_DONE ? 0 : malformed(f, "acknowledgement that nobody asked for");
 }
 
+/* libmnl's walk, inline: three calls into a shared library cost more than what is done with a socket. */
+static inline bool message_ok(const struct nlmsghdr *nlh, size_t left)
+{
+	return left >= sizeof *nlh && nlh->nlmsg_len >= sizeof *nlh && nlh->nlmsg_len <= left;
+}
+
+static inline const struct nlmsghdr *message_next(const struct nlmsghdr *nlh, size_t *left)
+{
+	size_t step = MNL_ALIGN(nlh->nlmsg_len);
+	if (step > *left)
+		step = *left;
+	*left -= step;
+	return (const void *)((const char *)nlh + step);
+}
+
 static bool attributes_valid(const struct nlmsghdr *nlh)
 {
-	const char *at = (const char *)mnl_nlmsg_get_payload_offset(nlh, sizeof(struct inet_diag_msg));
-	size_t left = nlh->nlmsg_len - MNL_NLMSG_HDRLEN - MNL_ALIGN(sizeof(struct inet_diag_msg));
+	const char *at = (const char *)nlh + SOCKET_LEN;
+	size_t left = nlh->nlmsg_len - SOCKET_LEN;
 	while (left > 0) {
 		struct nlattr attr;
 		if (left < sizeof attr)
@@ -108,9 +130,9 @@ static int socket_parse(const struct nlmsghdr *nlh, struct sockdiag_socket *s, s
 {
 	if (nlh->nlmsg_type != TCPDIAG_GETSOCK)
 		return malformed(f, "message of a type that was not asked for");
-	if (nlh->nlmsg_len < MNL_NLMSG_HDRLEN + sizeof(struct inet_diag_msg) || !attributes_valid(nlh))
+	if (nlh->nlmsg_len < SOCKET_LEN || !attributes_valid(nlh))
 		return malformed(f, "socket message of a wrong length");
-	const struct inet_diag_msg *m = mnl_nlmsg_get_payload(nlh);
+	const struct inet_diag_msg *m = (const void *)((const char *)nlh + MNL_NLMSG_HDRLEN);
 	if (m->idiag_state < 1 || m->idiag_state >= TCP_STATES)
 		return malformed(f, "socket in a state that does not exist");
 	if (m->idiag_family == AF_INET) {
@@ -138,14 +160,15 @@ int sockdiag_parse(const void *data, size_t len, uint32_t seq, uint32_t portid, 
 	const struct nlmsghdr *nlh = data;
 	if (len > READ_ROOM)
 		return malformed(f, "more than one read can hold");
-	int left = (int)len;
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	size_t left = len;
+	for (; message_ok(nlh, left); nlh = message_next(nlh, &left)) {
 		if (nlh->nlmsg_seq != seq || nlh->nlmsg_pid != portid)
 			return malformed(f, "message of another conversation");
 		if (nlh->nlmsg_type == NLMSG_NOOP)
 			continue;
 		if (nlh->nlmsg_type == NLMSG_OVERRUN)
-			return fault_set(f, KE_SYSTEM, "sock_diag", "measure again", "the kernel lost messages");
+			return fault_set(
+			        f, KE_SYSTEM, "sock_diag", "measure again", "the kernel lost messages");
 		if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE) {
 			*ret_done = true;
 			return error_parse(nlh, f);
@@ -161,8 +184,8 @@ int sockdiag_parse(const void *data, size_t len, uint32_t seq, uint32_t portid, 
 }
 
 /* One read, waiting no longer than DEADLINE_MS. *RET_LEN bytes are in d->buffer. */
-static int read_some(struct sockdiag *d, const struct clock *clock, int64_t deadline_ms, size_t *ret_len,
-        struct fault *f)
+static int read_some(
+        struct sockdiag *d, const struct clock *clock, int64_t deadline_ms, size_t *ret_len, struct fault *f)
 {
 	struct sockaddr_nl from;
 	for (;;) {
@@ -171,8 +194,9 @@ static int read_some(struct sockdiag *d, const struct clock *clock, int64_t dead
 			return fault_set(f, KE_TIMEOUT, "sock_diag", "allow more time",
 			        "the walk did not end in time");
 		struct iovec iov = { .iov_base = d->buffer, .iov_len = sizeof d->buffer };
-		struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &iov,
-			.msg_iovlen = 1 };
+		struct msghdr msg = {
+			.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &iov, .msg_iovlen = 1
+		};
 		ssize_t n = recvmsg(sockdiag_fd(d), &msg, MSG_DONTWAIT);
 		if (n >= 0) {
 			if (msg.msg_namelen != sizeof from || from.nl_family != AF_NETLINK || from.nl_pid)
@@ -197,7 +221,7 @@ static int read_some(struct sockdiag *d, const struct clock *clock, int64_t dead
 static bool end_read(const struct sockdiag *d, size_t len)
 {
 	const struct nlmsghdr *nlh = (const void *)d->buffer;
-	for (int left = (int)len; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+	for (size_t left = len; message_ok(nlh, left); nlh = message_next(nlh, &left))
 		if (nlh->nlmsg_seq == d->seq &&
 		        (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR))
 			return true;

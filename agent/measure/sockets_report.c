@@ -4,8 +4,6 @@
  * clearly less or more than lies between the two, the report is marked partial. Called by `kedge-agent sockets` and by
  * the keeper.
  */
-#include <string.h>
-
 #include "agent/measure/sockets_report.h"
 
 #define TIMEOUT_MS 10000
@@ -21,8 +19,7 @@ static int64_t discrepancy_of(const struct sockets_report *r)
 		low = high;
 		high = swap;
 	}
-	int64_t seen =
-	        (int64_t)(census_state(&r->counts, TCP_STATE_TIME_WAIT) + r->counts.fin_wait2_mini);
+	int64_t seen = (int64_t)(census_state(&r->counts, TCP_STATE_TIME_WAIT) + r->counts.fin_wait2_mini);
 	if (seen < low)
 		return low - seen;
 	return seen > high ? seen - high : 0;
@@ -35,13 +32,14 @@ static bool partial_of(const struct sockets_report *r)
 
 /* The change of P's used ports: against an earlier report when it knows the path, else from the ages of its TIME_WAIT
  * entries (what entered minus what will leave within the same time). */
-static int64_t growth_of(const struct sockets_report *r, const struct census_path *p,
-        const struct sockets_report *previous)
+static int64_t growth_of(
+        const struct sockets_report *r, const struct census_path *p, const struct sockets_report *previous)
 {
 	int64_t dt = previous ? r->boot_ms - previous->boot_ms : 0;
 	for (size_t i = 0; dt > 0 && i < previous->n_paths; i++) {
 		const struct census_path *q = &previous->paths[i];
-		if (ip16_equal(&p->src, &q->src) && ip16_equal(&p->dst, &q->dst) && p->dst_port == q->dst_port)
+		if (ip16_equal(&p->src, &q->src) && ip16_equal(&p->dst, &q->dst) &&
+		        p->dst_port == q->dst_port)
 			return headroom_growth_milli(q->used, p->used, dt);
 	}
 	return headroom_growth_milli(p->leaving, p->entered, CENSUS_RATE_WINDOW_MS);
@@ -51,12 +49,18 @@ static void headroom_fill(struct sockets_report *r, const struct sockets_report 
 {
 	for (size_t i = 0; i < r->n_paths; i++) {
 		const struct census_path *p = &r->paths[i];
-		struct headroom_input in = { .low = r->ports.low, .high = r->ports.high,
-			.reserved = r->reserved_in_range, .bound = r->counts.listening_in_range, .used = p->used,
-			.live = p->live, .aged = p->aged, .tw_reuse = r->ports.tw_reuse,
+		struct headroom_input in = { .low = r->ports.low,
+			.high = r->ports.high,
+			.reserved = r->reserved_in_range,
+			.bound = r->counts.listening_in_range,
+			.used = p->used,
+			.live = p->live,
+			.aged = p->aged,
+			.tw_reuse = r->ports.tw_reuse,
 			.timestamps = r->ports.timestamps,
 			.loopback = ip16_is_loopback(&p->src) || ip16_is_loopback(&p->dst),
-			.reuse_delay_ms = ports_reuse_delay_ms(&r->ports), .growth_known = true,
+			.reuse_delay_ms = ports_reuse_delay_ms(&r->ports),
+			.growth_known = true,
 			.growth_milli = growth_of(r, p, previous) };
 		headroom_compute(&in, &r->headroom[i]);
 	}
@@ -73,8 +77,13 @@ static int tables_fill(struct sockets_report *r, const struct census *c, struct 
 
 static void advice_fill(struct sockets_report *r)
 {
-	struct advice_input in = { .ports = &r->ports, .counts = &r->counts, .sockstat = &r->after,
-		.paths = r->paths, .headroom = r->headroom, .n_paths = r->n_paths, .services = r->services,
+	struct advice_input in = { .ports = &r->ports,
+		.counts = &r->counts,
+		.sockstat = &r->after,
+		.paths = r->paths,
+		.headroom = r->headroom,
+		.n_paths = r->n_paths,
+		.services = r->services,
 		.n_services = r->n_services };
 	r->n_advice = advice_give(&in, r->advice);
 }
@@ -104,15 +113,17 @@ int sockets_measure(const struct sockets_options *o, struct sockets_report *ret,
 {
 	const struct clock *clock = o->clock ? o->clock : &clock_system;
 	struct census *c = NULL;
-	memset(ret, 0, sizeof *ret);
+	/* Everything is assigned; clearing the whole struct first would touch pages that are never used. */
 	ret->time = clock_wall(clock);
 	ret->boot_ms = clock_boot_ms(clock);
 	int rc = ports_read(o->sysctl_root ? o->sysctl_root : "/proc/sys", &ret->ports, f);
 	if (rc)
 		return rc;
 	ret->reserved_in_range = port_set_count(&ret->ports.reserved, ret->ports.low, ret->ports.high);
-	struct census_setup setup = { .low = ret->ports.low, .high = ret->ports.high,
-		.reserved = &ret->ports.reserved, .reuse_delay_ms = ports_reuse_delay_ms(&ret->ports),
+	struct census_setup setup = { .low = ret->ports.low,
+		.high = ret->ports.high,
+		.reserved = &ret->ports.reserved,
+		.reuse_delay_ms = ports_reuse_delay_ms(&ret->ports),
 		.hash_key = { o->hash_key[0], o->hash_key[1] } };
 	rc = census_new(&setup, &c);
 	if (rc)

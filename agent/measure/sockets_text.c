@@ -18,7 +18,8 @@ static void doubts_print(const struct sockets_report *r, struct buf *out)
 	if (r->partial)
 		buf_fmt(out,
 		        "\npartial: the table changed during the walk; the kernel counted %" PRId64
-		        " minisockets before and %" PRId64 " after, the walk saw %" PRId64 " too many or too few\n",
+		        " minisockets before and %" PRId64 " after, the walk saw %" PRId64
+		        " too many or too few\n",
 		        r->before.tcp_tw, r->after.tcp_tw, r->discrepancy);
 	if (!r->exact)
 		buf_str(out, "\nmore destinations than can be counted one by one: figures marked ~ are upper "

@@ -1,0 +1,144 @@
+/* plan_order.c — in which order to write.
+ *
+ * The policy's own order, bent where it must be: a key's "after" list; a key that another write changes along comes behind
+ * that write and is checked again there, even if it has its value now (ip_forward flips every conf/X/forwarding); and the one pair
+ * whose order depends on the values. A depth-first walk: before a key goes out, what it waits for does. A circle (two keys
+ * that change each other) is cut where it is met; the final check of the apply then decides.
+ */
+#include "agent/engine/plan_in.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char range_path[] = "net/ipv4/ip_local_port_range";
+static const char start_path[] = "net/ipv4/ip_unprivileged_port_start";
+
+enum mark { MARK_NONE, MARK_OPEN, MARK_DONE };
+
+struct sorter {
+	struct plan *pl;
+	unsigned char *marks;
+	size_t *planned; /* indices of keys to write, in policy order */
+	size_t n_planned;
+	size_t *couplers; /* those of them that change others along */
+	size_t n_couplers;
+};
+
+static bool list_matches(const char *const *patterns, const struct name *n)
+{
+	for (; patterns && *patterns; patterns++) {
+		struct name pattern;
+		if (name_parse(*patterns, strlen(*patterns), &pattern, NULL) == 0 && name_match(&pattern, n))
+			return true;
+	}
+	return false;
+}
+
+/* The first number of a canonical value; both keys of the pair are small non-negative integers. */
+static long first_number(const char *value)
+{
+	return value ? strtol(value, NULL, 10) : 0;
+}
+
+/* The kernel refuses a port range that begins below ip_unprivileged_port_start, at every moment. Start first when the old
+ * range allows the new start, else range first; one of the two is always possible. */
+static bool pair_waits(const struct plan_key *k, const struct plan_key *other)
+{
+	bool is_range = strcmp(k->name.path, range_path) == 0;
+	bool is_start = strcmp(k->name.path, start_path) == 0;
+
+	if (is_range && strcmp(other->name.path, start_path) == 0)
+		return first_number(other->wanted) <= first_number(k->old);
+	if (is_start && strcmp(other->name.path, range_path) == 0)
+		return first_number(k->wanted) > first_number(other->old);
+	return false;
+}
+
+static bool waits_for(const struct plan_key *k, const struct plan_key *other)
+{
+	return (k->knob && list_matches(k->knob->after, &other->name)) || pair_waits(k, other);
+}
+
+static void visit(struct sorter *s, size_t i)
+{
+	struct plan_key *k = &s->pl->keys[i];
+
+	if (s->marks[i] != MARK_NONE)
+		return;
+	s->marks[i] = MARK_OPEN;
+	for (size_t j = 0; j < s->n_couplers; j++) {
+		const struct plan_key *other = &s->pl->keys[s->couplers[j]];
+		if (s->couplers[j] != i && list_matches(other->knob->also_changes, &k->name))
+			visit(s, s->couplers[j]);
+	}
+	bool pair = strcmp(k->name.path, range_path) == 0 || strcmp(k->name.path, start_path) == 0;
+	for (size_t j = 0; (pair || (k->knob && k->knob->after && k->knob->after[0])) && j < s->n_planned;
+	        j++)
+		if (s->planned[j] != i && waits_for(k, &s->pl->keys[s->planned[j]]))
+			visit(s, s->planned[j]);
+	s->marks[i] = MARK_DONE;
+	s->pl->order[s->pl->n_order++] = i;
+}
+
+static bool is_coupler(const struct plan_key *k)
+{
+	return k->knob && k->knob->also_changes && k->knob->also_changes[0];
+}
+
+/* Mark what the couplers change along; what had its value already joins the writes, and may be a coupler itself. */
+static void couple(struct sorter *s)
+{
+	struct plan *pl = s->pl;
+
+	for (size_t c = 0; c < s->n_couplers; c++) {
+		for (size_t i = 0; i < pl->n; i++) {
+			struct plan_key *k = &pl->keys[i];
+			bool joins = k->outcome == OUTCOME_ALREADY && k->setting->mode != SETTING_AUDIT;
+			if (i == s->couplers[c] || k->coupled || (!joins && k->outcome != OUTCOME_PLANNED))
+				continue;
+			if (!list_matches(pl->keys[s->couplers[c]].knob->also_changes, &k->name))
+				continue;
+			k->coupled = true;
+			if (joins) {
+				k->outcome = OUTCOME_PLANNED;
+				if (is_coupler(k))
+					s->couplers[s->n_couplers++] = i;
+			}
+		}
+	}
+}
+
+int plan_order(struct plan *pl)
+{
+	size_t n = pl->n ? pl->n : 1;
+	struct sorter s = { .pl = pl,
+		.marks = calloc(n, 1),
+		.planned = calloc(n, sizeof(size_t)),
+		.couplers = calloc(n, sizeof(size_t)) };
+	int rc = KE_NOMEM;
+
+	pl->order = calloc(n, sizeof *pl->order);
+	if (!s.marks || !s.planned || !s.couplers || !pl->order)
+		goto out;
+	for (size_t i = 0; i < pl->n; i++) {
+		if (pl->keys[i].outcome != OUTCOME_PLANNED)
+			continue;
+		pl->changes++;
+		if (is_coupler(&pl->keys[i]))
+			s.couplers[s.n_couplers++] = i;
+	}
+	couple(&s);
+	for (size_t i = 0; i < pl->n; i++)
+		if (pl->keys[i].outcome == OUTCOME_PLANNED)
+			s.planned[s.n_planned++] = i;
+	for (size_t i = 0; i < s.n_planned; i++)
+		visit(&s, s.planned[i]);
+	rc = KE_OK;
+out:
+	free(s.marks);
+	free(s.planned);
+	free(s.couplers);
+	return rc;
+}

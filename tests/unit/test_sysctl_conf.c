@@ -1,0 +1,255 @@
+/* Importing sysctl.conf text: every line accounted for, and the article's list as it was copied for years. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "policies/sysctl_conf.h"
+#include "proto/fileio.h"
+
+#define LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define FIN    "net.ipv4.tcp_fin_timeout"
+
+static struct conf *parse_n(const char *text, size_t len)
+{
+	struct conf *c = NULL;
+	struct fault f = { 0 };
+	assert_int_equal(conf_parse(text, len, &c, &f), 0);
+	return c;
+}
+
+static struct conf *parse(const char *text)
+{
+	return parse_n(text, strlen(text));
+}
+
+static void lines_become_settings_or_issues(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		const char *value;  /* of the first line, or NULL: no setting */
+		const char *remark; /* NULL: none */
+		int issue;          /* code of the first issue, or 0: none */
+		const char *about;
+	} rows[] = {
+		{ FIN " = 30\n", "30", NULL, 0, "plain" },
+		{ FIN "=30", "30", NULL, 0, "no blanks, no newline at the end" },
+		{ "  net/ipv4/tcp_fin_timeout\t=\t30 \n", "30", NULL, 0, "slashes and tabs" },
+		{ "", NULL, NULL, 0, "nothing" },
+		{ "\n\n  \t\n", NULL, NULL, 0, "blank lines" },
+		{ "# a\n; b\n", NULL, NULL, 0, "comments" },
+		{ "# why\n" FIN " = 30\n", "30", "why", 0, "a comment above is the remark" },
+		{ "# one\n; two\n" FIN " = 30\n", "30", "one\ntwo", 0, "two lines above" },
+		{ "# far\n\n" FIN " = 30\n", "30", NULL, 0, "a blank line between" },
+		{ FIN " = 30 # half a minute\n", "30", "half a minute", KE_SYNTAX, "the article's mistake" },
+		{ FIN " = 30#x\n", "30", "x", KE_SYNTAX, "no blank before it" },
+		{ FIN " = 30 ; x\n", "30", "x", KE_SYNTAX, "semicolon" },
+		{ "# a\n" FIN " = 30 # b\n", "30", "a\nb", KE_SYNTAX, "above and behind" },
+		{ FIN " = 30;\n", "30;", NULL, 0, "a semicolon without a blank belongs to the value" },
+		{ "net.x.url = a#b\n", "a#b", NULL, 0, "text may contain '#'" },
+		{ "-" FIN " = 30\n", "30", NULL, 0, "may be missing" },
+		{ "- " FIN " = 30\n", "30", NULL, 0, "blank behind the dash" },
+		{ FIN " = 30\r\n", "30", NULL, KE_SYNTAX, "CR LF" },
+		{ "\xef\xbb\xbf" FIN " = 30\n", "30", NULL, KE_SYNTAX, "BOM" },
+		{ FIN " \xef\xbc\x9d 30\n", NULL, NULL, KE_SYNTAX, "full-width equals sign" },
+		{ "the settings above need a restart\n", NULL, NULL, KE_SYNTAX, "prose" },
+		{ "net.ipv4.tcp_mem[0]: below this\n", NULL, NULL, KE_SYNTAX,
+		        "prose that begins with a key" },
+		{ "use a = b\n", NULL, NULL, KE_NAME, "prose with '='" },
+		{ FIN "\n", NULL, NULL, KE_SYNTAX, "a key alone" },
+		{ "= 30\n", NULL, NULL, KE_NAME, "a value alone" },
+		{ "net.ipv4.conf.*.rp_filter = 2\n", "2", NULL, 0, "a whole segment" },
+		{ "net.ipv4.conf.eth*.rp_filter = 2\n", NULL, NULL, KE_NAME, "a glob" },
+		{ "-net.ipv4.conf.eth0.rp_filter\n", NULL, NULL, KE_SYNTAX, "an exclusion" },
+		{ "-net.ipv4.conf.eth*.rp_filter\n", NULL, NULL, KE_SYNTAX, "an exclusion with a glob" },
+		{ "net/../kernel/x = 1\n", NULL, NULL, KE_NAME, "climbing" },
+		{ FIN " = 1 = 2\n", "1 = 2", NULL, 0, "the first '=' divides" },
+		{ FIN " =\n", "", NULL, 0, "empty value" },
+		{ FIN " = \xff\n", "\xef\xbf\xbd", NULL, KE_SYNTAX, "not UTF-8" },
+	};
+	for (size_t i = 0; i < LEN(rows); i++) {
+		print_message("%s\n", rows[i].about);
+		struct conf *c = parse(rows[i].text);
+		assert_int_equal(c->n_lines, rows[i].value != NULL);
+		if (rows[i].value)
+			assert_string_equal(c->lines[0].value, rows[i].value);
+		if (rows[i].value && rows[i].remark)
+			assert_string_equal(c->lines[0].remark, rows[i].remark);
+		else if (rows[i].value)
+			assert_null(c->lines[0].remark);
+		assert_int_equal(c->n_issues, rows[i].issue != 0);
+		if (rows[i].issue) {
+			assert_int_equal(c->issues[0].code, rows[i].issue);
+			assert_true(c->issues[0].text[0]);
+			assert_true(c->issues[0].line >= 1);
+		}
+		conf_free(c);
+	}
+}
+
+static void details_of_a_line(void **state)
+{
+	(void)state;
+	static const char text[] = "# a\0b\n-" FIN " = 30\nnet.core.somaxconn = 4096\n";
+	struct conf *c = parse_n(text, sizeof text - 1);
+	assert_string_equal(c->lines[0].remark, "a\xef\xbf\xbd"
+	                                        "b");
+	assert_true(c->lines[0].optional);
+	assert_int_equal(c->lines[0].line, 2);
+	assert_string_equal(c->lines[0].name.path, "net/ipv4/tcp_fin_timeout");
+	assert_false(c->lines[1].optional);
+	conf_free(c);
+}
+
+static void the_later_line_wins(void **state)
+{
+	(void)state;
+	struct conf *c =
+	        parse(FIN " = 30\nnet.core.somaxconn = 4096\n\n" FIN " = 60\nnet/core/somaxconn = 4096\n");
+	struct policy *p = NULL;
+	assert_int_equal(c->n_lines, 4);
+	assert_int_equal(c->n_issues, 2);
+	assert_int_equal(c->issues[0].code, KE_DUPLICATE);
+	assert_int_equal(c->issues[0].severity, CONF_WARNING);
+	assert_int_equal(c->issues[0].line, 4);
+	assert_string_equal(c->issues[0].key, FIN);
+	assert_string_equal(c->issues[0].todo, "delete line 1");
+	assert_int_equal(c->issues[1].severity, CONF_NOTE);
+	assert_int_equal(conf_to_policy(c, "local", &p, NULL), 0);
+	assert_int_equal(p->n, 2);
+	assert_string_equal(p->settings[0].value, "60");
+	assert_int_equal(p->settings[0].line, 4);
+	policy_free(p);
+	conf_free(c);
+}
+
+static void what_does_not_fit_is_told(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		size_t settings;
+		int issue;
+		const char *todo; /* a part of it, or NULL */
+	} rows[] = {
+		{ FIN " = 30", 1, 0, NULL },
+		{ FIN " = \xef\xbc\x93\xef\xbc\x90", 0, KE_VALUE, "ASCII digits: 30" },
+		{ FIN " = 010", 0, KE_VALUE, "reads 010 as 8" },
+		{ FIN " = 30;", 0, KE_VALUE, "the number alone" },
+		{ FIN " = 30s", 0, KE_VALUE, "the number alone" },
+		{ FIN " =", 0, KE_VALUE, NULL },
+		{ "net.ipv4.tcp_tw_reuse = 3", 0, KE_RANGE, NULL },
+		{ "net.ipv4.tcp_timestsmps = 0", 1, KE_UNKNOWN, "net.ipv4.tcp_timestamps" },
+		{ "net.vendor.speed = 1", 1, KE_UNKNOWN, NULL },
+		{ "kernel.core_pattern = |/bin/x", 0, KE_CEILING, NULL },
+		{ "net.ipv4.route.flush = 1", 0, KE_CEILING, NULL },
+		{ "net.ipv4.tcp_rmem = 4096 131072", 0, KE_VALUE, "all elements" },
+	};
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct policy *p = NULL;
+		struct conf *c = parse(rows[i].text);
+		print_message("%s\n", rows[i].text);
+		assert_int_equal(conf_to_policy(c, "local", &p, NULL), 0);
+		assert_int_equal(p->n, rows[i].settings);
+		assert_int_equal(c->n_issues, rows[i].issue != 0);
+		if (rows[i].issue) {
+			assert_int_equal(c->issues[0].code, rows[i].issue);
+			if (rows[i].todo)
+				assert_non_null(strstr(c->issues[0].todo, rows[i].todo));
+		}
+		policy_free(p);
+		conf_free(c);
+	}
+}
+
+/* A policy made from a file can be written, signed and read again. */
+static void imported_policies_are_documents(void **state)
+{
+	(void)state;
+	struct policy *p = NULL, *again = NULL;
+	struct conf *c = parse("# for \"orphans\"\n-" FIN " = 30\nnet.ipv4.ip_local_reserved_ports = 9,8\n");
+	char *json = NULL;
+	size_t len;
+	assert_int_equal(conf_to_policy(c, "local", &p, NULL), 0);
+	assert_int_equal(policy_print(p, &json, &len), 0);
+	assert_int_equal(policy_parse(json, len, &again, NULL), 0);
+	assert_string_equal(again->settings[0].why, "for \"orphans\"");
+	assert_true(again->settings[0].optional);
+	assert_string_equal(again->settings[1].value, "8-9");
+	free(json);
+	policy_free(again);
+	policy_free(p);
+	conf_free(c);
+}
+
+static void limits_hold(void **state)
+{
+	(void)state;
+	size_t len = CONF_MAX_BYTES + 1;
+	char *big = malloc(len);
+	struct conf *c = NULL;
+	struct fault f = { 0 };
+	assert_non_null(big);
+	memset(big, 'x', len);
+	assert_int_equal(conf_parse(big, len, &c, &f), KE_TOOBIG);
+	for (size_t i = 1; i < len; i += 2)
+		big[i] = '\n';
+	assert_int_equal(conf_parse(big, len - 1, &c, &f), KE_TOOBIG);
+	assert_int_equal(f.code, KE_TOOBIG);
+	size_t n = 0;
+	for (unsigned i = 0; i <= CONF_MAX_LINES; i++)
+		n += (size_t)snprintf(big + n, len - n, "net.x.k%u=1\n", i);
+	assert_int_equal(conf_parse(big, n, &c, &f), KE_TOOBIG);
+	free(big);
+	assert_null(c);
+}
+
+static void the_article_is_accounted_for(void **state)
+{
+	(void)state;
+	char *text = NULL;
+	size_t len;
+	struct policy *p = NULL;
+	unsigned behind = 0, prose = 0, twice = 0, unknown = 0;
+	assert_int_equal(
+	        file_read(KEDGE_SOURCE_DIR "/policies/examples/article-2021.conf", 65536, &text, &len, NULL),
+	        0);
+	struct conf *c = parse_n(text, len);
+	assert_int_equal(c->n_lines, 24);
+	assert_int_equal(conf_to_policy(c, "article", &p, NULL), 0);
+	for (size_t i = 0; i < c->n_issues; i++) {
+		behind += c->issues[i].code == KE_SYNTAX && c->issues[i].severity == CONF_WARNING;
+		prose += c->issues[i].code == KE_SYNTAX && c->issues[i].severity == CONF_ERROR;
+		twice += c->issues[i].code == KE_DUPLICATE;
+		unknown += c->issues[i].code == KE_UNKNOWN;
+	}
+	assert_int_equal(p->n, 21);
+	assert_int_equal(behind, 22);
+	assert_int_equal(prose, 8);
+	assert_int_equal(twice, 3);
+	assert_int_equal(unknown, 1);
+	assert_int_equal(c->n_issues, behind + prose + twice + unknown);
+	policy_free(p);
+	conf_free(c);
+	file_free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines_become_settings_or_issues),
+		cmocka_unit_test(details_of_a_line),
+		cmocka_unit_test(the_later_line_wins),
+		cmocka_unit_test(what_does_not_fit_is_told),
+		cmocka_unit_test(imported_policies_are_documents),
+		cmocka_unit_test(limits_hold),
+		cmocka_unit_test(the_article_is_accounted_for),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
