@@ -82,7 +82,7 @@ int trust_identify(const struct trust *t, X509 *leaf, int64_t now, struct peer_i
 
 /* What a client asks of a server. */
 struct verify_server {
-	const struct stack_st_X509 *cas; /* trusted CAs, or NULL with PIN */
+	struct stack_st_X509 *cas; /* trusted CAs, or NULL with PIN */
 	const unsigned char
 	        *pin;     /* SHA256_LEN bytes: trust the CA of CHAIN that has this key; NULL: use CAS */
 	const char *name; /* DNS name or numeric address */
