@@ -121,7 +121,7 @@ static void verdict_set(
 	cert_subject(cert, v->subject);
 	if (cert_validity(cert, &v->not_before, &v->not_after))
 		v->not_before = v->not_after = 0;
-	snprintf(v->detail, sizeof v->detail, "%s", detail);
+	snprintf(v->detail, sizeof v->detail, "%.*s", (int)sizeof v->detail - 1, detail);
 }
 
 struct chain_check {
