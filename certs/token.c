@@ -65,6 +65,12 @@ static bool part_take(const char **at, void *out, size_t size, char stop)
 	return true;
 }
 
+static int token_refuse(struct fault *f)
+{
+	return fault_set(f, KE_SYNTAX, NULL, "copy the whole line that `kedge token` printed",
+	        "not an enrolment token (kedge1.ID.SECRET.PIN.ROOT)");
+}
+
 int token_parse(const char *text, size_t len, struct token *ret, struct fault *f)
 {
 	struct token t = { 0 };
@@ -73,9 +79,11 @@ int token_parse(const char *text, size_t len, struct token *ret, struct fault *f
 	if (len && text[len - 1] == '\n')
 		len--;
 	/* The whole has one length, so that no part can run past the end. */
+	if (len != TOKEN_ROOM - 1)
+		return token_refuse(f);
 	const char *at = text + prefix;
-	bool good = len == TOKEN_ROOM - 1 && memcmp(text, TOKEN_PREFIX, prefix) == 0 &&
-	            token_id_valid(at, TOKEN_ID_LEN) && at[TOKEN_ID_LEN] == '.';
+	bool good = memcmp(text, TOKEN_PREFIX, prefix) == 0 && token_id_valid(at, TOKEN_ID_LEN) &&
+	            at[TOKEN_ID_LEN] == '.';
 	if (good) {
 		memcpy(t.id, at, TOKEN_ID_LEN);
 		at += TOKEN_ID_LEN + 1;
@@ -86,10 +94,7 @@ int token_parse(const char *text, size_t len, struct token *ret, struct fault *f
 	if (good)
 		*ret = t;
 	token_wipe(&t);
-	if (!good)
-		return fault_set(f, KE_SYNTAX, NULL, "copy the whole line that `kedge token` printed",
-		        "not an enrolment token (kedge1.ID.SECRET.PIN.ROOT)");
-	return KE_OK;
+	return good ? KE_OK : token_refuse(f);
 }
 
 void token_hash(const struct token *t, unsigned char digest[SHA256_LEN])

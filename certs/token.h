@@ -18,7 +18,7 @@
 #define TOKEN_ID_ROOM     17
 #define TOKEN_SECRET_LEN  32
 #define TOKEN_SECRET_ROOM (2 * TOKEN_SECRET_LEN + 1)
-#define TOKEN_ROOM        220 /* the text and its NUL */
+#define TOKEN_ROOM        219 /* the text and its NUL */
 
 struct token {
 	char id[TOKEN_ID_ROOM];

@@ -82,6 +82,8 @@ static const struct tree trees[] = {
 	{ "host-odd-uri", true, BY_HOST_CA, "URI:spiffe://forest/host/oak/x", "clientAuth", YEAR, PLAIN,
 	        false, VERIFY_NO_IDENTITY },
 	{ "host-rsa1024", true, BY_HOST_CA, HOST, "clientAuth", YEAR, RSA_1024, false, VERIFY_WEAK },
+	{ "host-p192", true, BY_HOST_CA, HOST, "clientAuth", YEAR, EC_P192, false, VERIFY_WEAK },
+	{ "host-explicit", true, BY_HOST_CA, HOST, "clientAuth", YEAR, EC_EXPLICIT, false, VERIFY_WEAK },
 };
 
 static EVP_PKEY *odd_key_make(enum odd_key kind)
