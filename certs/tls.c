@@ -68,12 +68,14 @@ void tls_state_free(struct tls_state *state)
 
 int tls_basics(SSL_CTX *ctx, struct fault *f)
 {
+	char groups[] = "X25519:P-256:P-384"; /* OpenSSL's macro takes the const away */
+
 	SSL_CTX_set_security_level(ctx, 2);
 	SSL_CTX_clear_options(ctx, SSL_OP_NO_TLSv1_3);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
 	if (!SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) ||
 	        !SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) ||
-	        !SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") || !SSL_CTX_set_max_early_data(ctx, 0) ||
+	        !SSL_CTX_set1_groups_list(ctx, groups) || !SSL_CTX_set_max_early_data(ctx, 0) ||
 	        !SSL_CTX_set_recv_max_early_data(ctx, 0))
 		return ossl_fault(f, KE_TLS, NULL, "cannot set up TLS 1.3");
 	return KE_OK;

@@ -63,8 +63,10 @@ struct tls_client {
 
 /* Configure SSL_CTX (an OpenSSL SSL_CTX *, as CURLOPT_SSL_CTX_FUNCTION passes it) by CONF, of which only clock and
  * verdict are needed afterwards. Trust that was loaded into it before is thrown away. Leave CURLOPT_CAINFO and
- * CURLOPT_CAPATH NULL (a default bundle costs 30 ms) and VERIFYPEER and VERIFYHOST on. On CURLE_PEER_FAILED_VERIFICATION
- * ask verdict_fault(). Errors: KE_USAGE, those of cert.h and key.h, KE_EXPIRED for an own certificate that is past. */
+ * CURLOPT_CAPATH NULL (a default bundle costs 30 ms) and VERIFYPEER and VERIFYHOST on; libcurl compares the name once
+ * more. A resumed session is not judged again: for the first contact, with its pin, use a handle of its own that is
+ * closed afterwards (libcurl keeps sessions by handle). On CURLE_PEER_FAILED_VERIFICATION ask verdict_fault(). Errors:
+ * KE_USAGE, those of cert.h and key.h, KE_EXPIRED and KE_CLOCK for an own certificate that is not valid now. */
 int tls_client_configure(void *ssl_ctx, const struct tls_client *conf, struct fault *f);
 /* A new context so configured, for who uses OpenSSL directly; SSL_CTX_free() it. */
 int tls_client_open(const struct tls_client *conf, SSL_CTX **ret, struct fault *f);

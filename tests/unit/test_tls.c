@@ -1,5 +1,6 @@
 /* TLS as it is spoken: handshakes over a pair of memory BIOs between the contexts of tls.h and the forest of good and bad
  * certificates that kedge-devca makes. Every bad tree must be refused, and for its own reason. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -39,6 +40,7 @@ static int64_t skewed_wall(void *ctx)
 static const struct clock test_clock = { .wall = skewed_wall };
 
 /* DIR/NAME in one of a few buffers that take turns. */
+static const char *at(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static const char *at(const char *fmt, ...)
 {
 	static char paths[PATHS][256];
@@ -56,7 +58,12 @@ static int run(const char *const *argv)
 {
 	pid_t pid;
 	int status = -1;
-	if (posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *)(uintptr_t)argv, environ))
+	posix_spawn_file_actions_t quiet;
+	posix_spawn_file_actions_init(&quiet);
+	posix_spawn_file_actions_addopen(&quiet, 2, at("stderr"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	int rc = posix_spawnp(&pid, argv[0], &quiet, NULL, (char *const *)(uintptr_t)argv, environ);
+	posix_spawn_file_actions_destroy(&quiet);
+	if (rc)
 		return -1;
 	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return -1;
@@ -279,6 +286,68 @@ static void judged_without_a_handshake(void **state)
 		cert_list_free(list);
 	}
 	trust_free(trust);
+}
+
+/* A server's certificate COUNT intermediate CAs below a CA that sets no limit of its own. */
+static enum verify_reason below_intermediates(int count, int *ret_ms)
+{
+	struct issue_raw raw = { .common_name = "deep",
+		.not_before = time(NULL) - 60,
+		.not_after = time(NULL) + 600,
+		.basic_constraints = "critical,CA:TRUE",
+		.key_usage = "critical,keyCertSign" };
+	STACK_OF(X509) *cas = NULL, *chain = sk_X509_new_null();
+	EVP_PKEY *key;
+	X509 *above = NULL;
+	assert_int_equal(key_make(KEY_P256, &key, NULL), 0);
+	raw.key = key;
+	for (int i = 0; i <= count; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "ca %d", i);
+		raw.common_name = name;
+		X509 *cert;
+		assert_int_equal(issue_raw(&raw, above, key, &cert, NULL), 0);
+		if (!above)
+			assert_int_equal(cert_list_of(cert, NULL, &cas), 0);
+		sk_X509_push(chain, cert);
+		above = cert;
+	}
+	struct issue_raw leaf = { .common_name = "leaf",
+		.key = key,
+		.not_before = raw.not_before,
+		.not_after = raw.not_after,
+		.basic_constraints = "CA:FALSE",
+		.key_usage = "digitalSignature",
+		.ext_key_usage = "serverAuth",
+		.alt_names = "DNS:localhost" };
+	X509 *cert;
+	struct verdict v;
+	assert_int_equal(issue_raw(&leaf, above, key, &cert, NULL), 0);
+	struct verify_server want = { .cas = cas, .name = "localhost", .now = time(NULL) };
+	clock_t start = clock();
+	verify_server_cert(cert, chain, &want, &v);
+	*ret_ms = (int)((clock() - start) * 1000 / CLOCKS_PER_SEC);
+	cert_free(cert);
+	cert_list_free(chain);
+	cert_list_free(cas);
+	key_free(key);
+	return v.reason;
+}
+
+static void chains_have_a_limit(void **state)
+{
+	(void)state;
+	static const struct {
+		int count;
+		enum verify_reason reason;
+	} rows[] = { { 0, VERIFY_OK }, { 1, VERIFY_OK }, { 3, VERIFY_OK }, { 4, VERIFY_TOO_DEEP },
+		{ 16, VERIFY_TOO_DEEP }, { 50, VERIFY_TOO_DEEP } };
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		int ms = 0;
+		enum verify_reason got = below_intermediates(rows[i].count, &ms);
+		if (got != rows[i].reason || ms >= 1000)
+			fail_msg("%d intermediates: %s after %d ms", rows[i].count, verify_name(got), ms);
+	}
 }
 
 static void a_client_may_be_nobody(void **state)
@@ -571,6 +640,7 @@ int main(void)
 		cmocka_unit_test(clients_refuse_bad_servers),
 		cmocka_unit_test(servers_refuse_bad_clients),
 		cmocka_unit_test(judged_without_a_handshake),
+		cmocka_unit_test(chains_have_a_limit),
 		cmocka_unit_test(a_client_may_be_nobody),
 		cmocka_unit_test(names_pins_and_clocks),
 		cmocka_unit_test(resumed_sessions_are_judged_again),
