@@ -12,6 +12,7 @@
  * Exit code 0: good; 1: something was lost, stored twice or damaged; 2: usage; 3: the store did not open. */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -185,8 +186,8 @@ static void child_run(const char *path, int out, const uint64_t acked[HOSTS])
 		pause();
 }
 
-/* One child, killed after MS milliseconds. ACKED grows by what it was answered. */
-static int round_run(const char *path, unsigned ms, uint64_t acked[HOSTS])
+/* One child, killed MS milliseconds after its start (LATE: after its first answer). ACKED grows by its answers. */
+static int round_run(const char *path, unsigned ms, bool late, uint64_t acked[HOSTS])
 {
 	struct timespec wait = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
 	struct answer a;
@@ -202,6 +203,9 @@ static int round_run(const char *path, unsigned ms, uint64_t acked[HOSTS])
 		child_run(path, ends[1], acked);
 	}
 	close(ends[1]);
+	struct pollfd first = { .fd = ends[0], .events = POLLIN };
+	if (late)
+		poll(&first, 1, 20000);
 	nanosleep(&wait, NULL); /* a pipe holds 4096 answers: the child does not wait for us */
 	kill(child, SIGKILL);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
@@ -220,7 +224,7 @@ static int run_kill(const char *path, int rounds, unsigned seed)
 
 	for (int i = 0; i < rounds && !bad; i++) {
 		struct world w;
-		bad = round_run(path, 1 + (unsigned)rand_r(&seed) % 150, acked);
+		bad = round_run(path, 1 + (unsigned)rand_r(&seed) % 150, i % 4 != 0, acked);
 		if (!bad && open_at(&w, path, 1))
 			bad = 1;
 		if (bad)
