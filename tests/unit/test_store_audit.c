@@ -152,6 +152,30 @@ static void a_rewritten_history_needs_the_anchor(void **state)
 	assert_int_equal(st.bad, 5);
 }
 
+static int forge_row(void *ctx, const struct store_audit_row *r)
+{
+	struct store_audit_row forged = *r;
+
+	if (r->seq != 3)
+		return 0;
+	forged.actor = "operator/bob";
+	return store_audit_hash(&forged, ctx);
+}
+
+/* A row that is changed together with its own hash: the row after it names the old one. */
+static void a_forged_row_is_given_away_by_the_next(void **state)
+{
+	(void)state;
+	struct store_page all = { 0, 10, false };
+	struct store_audit_state st;
+	char hash[STORE_HEX_ROOM] = "", sql[200];
+	assert_int_equal(store_audit_list(w.s, &all, forge_row, hash, &w.f), KE_OK);
+	snprintf(sql, sizeof sql, "UPDATE audit SET actor = 'operator/bob', hash = '%s' WHERE seq = 3", hash);
+	world_sql(&w, sql);
+	assert_int_equal(verify(NULL, &st), KE_CHAIN);
+	assert_int_equal(st.bad, 4);
+}
+
 static int64_t seqs[16];
 static size_t count;
 
@@ -207,6 +231,7 @@ int main(void)
 		TEST(every_changed_column_is_noticed),
 		TEST(deleted_swapped_and_cut_rows_are_noticed),
 		TEST(a_rewritten_history_needs_the_anchor),
+		TEST(a_forged_row_is_given_away_by_the_next),
 		TEST(pages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
