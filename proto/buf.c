@@ -13,7 +13,8 @@ static char *buf_reserve(struct buf *b, size_t extra)
 
 	if (b->rc)
 		return NULL;
-	if (__builtin_add_overflow(b->len, extra, &need) || need > b->max) {
+	/* Half the address space is no size: the doubling below must not wrap around. */
+	if (__builtin_add_overflow(b->len, extra, &need) || need > b->max || need >= PTRDIFF_MAX) {
 		b->rc = KE_TOOBIG;
 		return NULL;
 	}
@@ -60,6 +61,8 @@ void buf_vfmt(struct buf *b, const char *fmt, va_list ap)
 
 	va_copy(again, ap);
 	int n = vsnprintf(NULL, 0, fmt, ap);
+	if (n < 0 && !b->rc)
+		b->rc = KE_TOOBIG; /* more than INT_MAX bytes, or %ls of no character */
 	char *at = n < 0 ? NULL : buf_reserve(b, (size_t)n);
 	if (at) {
 		vsnprintf(at, (size_t)n + 1, fmt, again);

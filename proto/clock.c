@@ -44,7 +44,7 @@ char *time_format(int64_t seconds, char text[TIME_TEXT_ROOM])
 	struct tm tm;
 
 	if (seconds < 0 || seconds > 253402300799 || !gmtime_r(&t, &tm))
-		memset(&tm, 0, sizeof tm);
+		return memcpy(text, "0000-00-00T00:00:00Z", TIME_TEXT_ROOM);
 	strftime(text, TIME_TEXT_ROOM, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	return text;
 }

@@ -22,7 +22,8 @@ int64_t clock_wall(const struct clock *c);
 int64_t clock_boot_ms(const struct clock *c);
 
 #define TIME_TEXT_ROOM 21
-/* "2026-11-24T20:23:36Z" into TEXT. Returns TEXT. */
+/* "2026-11-24T20:23:36Z" into TEXT. Returns TEXT. Outside the years 1970 to 9999: "0000-00-00T00:00:00Z", which
+ * time_parse() refuses. */
 char *time_format(int64_t seconds, char text[TIME_TEXT_ROOM]);
 /* Exactly YYYY-MM-DDTHH:MM:SSZ, a real calendar date of the years 1970 to 9999. */
 bool time_parse(const char *text, size_t len, int64_t *ret);

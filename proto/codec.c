@@ -35,12 +35,11 @@ bool hex_decode_any(const char *text, size_t len, void *data, size_t size, size_
 
 	if (len % 2 || len / 2 > size)
 		return false;
-	for (size_t i = 0; i < len / 2; i++) {
-		int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-		if (high < 0 || low < 0)
+	for (size_t i = 0; i < len; i++)
+		if (hex_digit(text[i]) < 0)
 			return false;
-		out[i] = (unsigned char)(high << 4 | low);
-	}
+	for (size_t i = 0; i < len / 2; i++)
+		out[i] = (unsigned char)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
 	*ret_len = len / 2;
 	return true;
 }

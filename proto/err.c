@@ -114,6 +114,14 @@ int err_from_errno(int err)
 	}
 }
 
+/* Names from hostile documents end up in faults; a line break in one must not forge a second line of output. */
+static void one_line(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
 int fault_set(struct fault *f, int code, const char *where, const char *todo, const char *fmt, ...)
 {
 	va_list ap;
@@ -126,6 +134,9 @@ int fault_set(struct fault *f, int code, const char *where, const char *todo, co
 	va_start(ap, fmt);
 	vsnprintf(f->what, sizeof f->what, fmt, ap);
 	va_end(ap);
+	one_line(f->where);
+	one_line(f->what);
+	one_line(f->todo);
 	return code;
 }
 
@@ -140,6 +151,7 @@ void fault_at(struct fault *f, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(f->where, sizeof f->where, fmt, ap);
 	va_end(ap);
+	one_line(f->where);
 	size_t n = strlen(f->where), room = sizeof f->where - 1 - n;
 	if (!tail[0] || room <= 2)
 		return;

@@ -75,7 +75,8 @@ struct fault {
 	char todo[256];  /* what to do about it */
 };
 
-/* Fill F (may be NULL) and return CODE, so that `return fault_set(...)` reads well. Long texts are cut. */
+/* Fill F (may be NULL) and return CODE, so that `return fault_set(...)` reads well. Long texts are cut, control characters
+ * become '?'. */
 int fault_set(struct fault *f, int code, const char *where, const char *todo, const char *fmt, ...)
         __attribute__((format(printf, 5, 6)));
 /* Put PREFIX and ": " in front of f->where (or set it): callers add the file or object they were working on. */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@ int file_read_fd(int fd, size_t max, char **ret, size_t *ret_len, struct fault *
 	struct stat st;
 	size_t room = 4096, len = 0;
 
+	if (max > PTRDIFF_MAX / 4)
+		max = PTRDIFF_MAX / 4; /* keeps max + 1 and room * 2 from wrapping around */
 	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size > 0 && (size_t)st.st_size < max)
 		room = (size_t)st.st_size + 1;
 	if (room > max + 1)
@@ -106,8 +109,10 @@ int file_write_all(int fd, const void *data, size_t len)
 		ssize_t n = write(fd, at, len);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n == 0)
+			errno = EIO; /* callers tell errno */
 		if (n <= 0)
-			return n < 0 ? err_from_errno(errno) : KE_IO;
+			return err_from_errno(errno);
 		at += n;
 		len -= (size_t)n;
 	}
@@ -134,8 +139,10 @@ static int dir_sync_of(int dirfd, const char *path)
 static int temp_write(
         int dirfd, const char *temp, const void *data, size_t len, mode_t mode, enum file_sync sync)
 {
-	int fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-
+	/* A leftover of a crash goes first: truncating it would write through its other hard links. */
+	if (unlinkat(dirfd, temp, 0) && errno != ENOENT)
+		return -1;
+	int fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
 	int rc = file_write_all(fd, data, len) ? -1 : 0;

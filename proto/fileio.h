@@ -13,7 +13,8 @@
 #include "proto/err.h"
 
 /* Read the regular file or pipe PATH ("-": standard input) of at most MAX bytes. *RET is allocated, followed by a
- * NUL; file_free() it. Errors: KE_NOENT, KE_ACCES, KE_TOOBIG, KE_IO, KE_NOMEM; the fault names the path. */
+ * NUL; file_free() it. Errors: KE_NOENT, KE_ACCES, KE_TOOBIG, KE_IO, KE_NOMEM, KE_SYSTEM (a directory, a link that
+ * must not be followed); the fault names the path. */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct fault *f);
 /* The same below the directory descriptor DIRFD; the last component is not followed when it is a link. */
 int file_read_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len, struct fault *f);

@@ -24,7 +24,7 @@ static void quoted(struct buf *out, const char *text, size_t len)
 	buf_char(out, '"');
 	for (size_t i = 0; i < len;) {
 		size_t n = utf8_length(p + i, len - i);
-		if (!n) {
+		if (!n || !p[i]) { /* strict.c refuses \u0000, so NUL cannot be told either */
 			buf_str(out, "\xef\xbf\xbd");
 			i++;
 		} else if (p[i] == '"' || p[i] == '\\') {

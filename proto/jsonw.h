@@ -1,7 +1,7 @@
 /* jsonw.h — writes JSON text.
  *
  * Straight-line code: commas and indentation are the writer's business, errors stick in the buffer. Names and strings
- * must be UTF-8; bytes that are not are written as U+FFFD, so that what comes from the kernel or a log can always be
+ * must be UTF-8; bytes that are not, and NUL, are written as U+FFFD, so that what comes from the kernel or a log can always be
  * told. With indent 0 the text has no white space at all.
  */
 #ifndef KEDGE_PROTO_JSONW_H
@@ -34,6 +34,7 @@ void jsonw_string(struct jsonw *w, const char *name, const char *value);
 void jsonw_string_n(struct jsonw *w, const char *name, const char *value, size_t len);
 /* Nothing when VALUE is NULL. */
 void jsonw_opt_string(struct jsonw *w, const char *name, const char *value);
+/* A VALUE beyond +-(2^53-1) is written too, but strict_check() refuses it: for our own readers write a string. */
 void jsonw_int(struct jsonw *w, const char *name, int64_t value);
 void jsonw_bool(struct jsonw *w, const char *name, bool value);
 void jsonw_null(struct jsonw *w, const char *name);

@@ -214,6 +214,8 @@ static int scan_number(struct scan *s)
 		return syntax(s, "not a value");
 	if (s->text[first] == '0' && s->pos > first + 1)
 		return scan_fault(s, KE_SYNTAX, start, "leading zero");
+	if (value == 0 && first > start)
+		return scan_fault(s, KE_SYNTAX, start, "-0 is not allowed; write 0");
 	if (peek(s) == '.' || peek(s) == 'e' || peek(s) == 'E')
 		return scan_fault(s, KE_SYNTAX, start, "only integers are allowed");
 	return KE_OK;

@@ -53,6 +53,17 @@ static void long_texts_are_cut(void **state)
 	assert_int_equal(strlen(f.where), sizeof f.where - 1);
 }
 
+static void faults_are_one_line(void **state)
+{
+	(void)state;
+	struct fault f;
+	char line[1024];
+	fault_set(&f, KE_SCHEMA, "a\nb", "do\nthis", "unknown '%s'", "x\r\n\033[2Jforged\x7f");
+	fault_at(&f, "%s", "file\nname");
+	assert_string_equal(
+	        fault_line(&f, line, sizeof line), "file?name: a?b: unknown 'x???[2Jforged?'; do?this");
+}
+
 static void errno_maps(void **state)
 {
 	(void)state;
@@ -68,6 +79,7 @@ int main(void)
 		cmocka_unit_test(every_code_has_words),
 		cmocka_unit_test(fault_reads_as_a_sentence),
 		cmocka_unit_test(long_texts_are_cut),
+		cmocka_unit_test(faults_are_one_line),
 		cmocka_unit_test(errno_maps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
