@@ -10,7 +10,7 @@
 #define HTTP_PROBLEM_TYPE "application/problem+json"
 
 /* {"type","title","status","detail"} into OUT. TYPE is a URI reference or NULL ("about:blank"); TITLE NULL: the
- * status's reason phrase; DETAIL NULL: left out, cut at 1 KiB. Returns out->rc. */
+ * status's reason phrase; DETAIL NULL: left out. Each text is cut at 512 bytes. Returns out->rc. */
 int http_problem_write(struct buf *out, int status, const char *type, const char *title, const char *detail);
 
 /* Answer REQ with a problem. */

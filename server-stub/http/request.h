@@ -51,7 +51,7 @@ bool http_etag_matches(const struct http_request *req, const char *etag);
 /* Answer now. TYPE may be NULL (no body); BODY is copied; HEADERS is ended by a NULL name, or NULL. */
 void http_reply(struct http_request *req, int status, const char *type, const void *body, size_t len,
         const struct http_field *headers);
-/* Close the connection after the answer (before or after http_reply() in the same handler). */
+/* Close the connection after the answer; call it before http_reply(). */
 void http_close_after(struct http_request *req);
 
 /* Names a deferred request across threads. Copy it freely. */
@@ -69,7 +69,8 @@ bool http_defer(struct http_request *req, struct http_ticket *ret);
 int http_reply_later(struct http_server *server, struct http_ticket ticket, int status, const char *type,
         const void *body, size_t len, const struct http_field *headers);
 /* Continue a deferred request in its loop: FN(req, arg) is called there exactly once and must answer like a handler.
- * When the request is gone, or the server stopped, FN(NULL, arg) is called, to free ARG. KE_NOMEM: not called. */
+ * When the request is gone FN(NULL, arg) is called, to free ARG (in the caller's thread when the server has stopped).
+ * KE_NOMEM: not called. */
 typedef void http_resume_fn(struct http_request *req, void *arg);
 int http_resume(struct http_server *server, struct http_ticket ticket, http_resume_fn *fn, void *arg);
 

@@ -41,9 +41,8 @@ struct http_config {
 	const char *address; /* numeric IPv4 or IPv6 address to listen on */
 	uint16_t port;       /* 0: any free one, see http_server_port() */
 	unsigned threads;    /* 1..64 */
-	SSL_CTX *
-	        tls; /* prepared here (http_tls_prepare()), not owned; its certificates may be replaced later */
-	bool plain;                      /* no TLS: for tests, loopback addresses only; tls must be NULL */
+	SSL_CTX *tls; /* prepared here (http_tls_prepare()); a reference is taken; see http_server_tls() */
+	bool plain;   /* no TLS: for tests, loopback addresses only; tls must be NULL */
 	const struct http_route *routes; /* must outlive the server */
 	size_t n_routes;
 	void *app;                 /* http_request.app */
@@ -87,6 +86,9 @@ uint16_t http_server_port(const struct http_server *server);
 void http_server_stop(struct http_server *server, unsigned ms);
 /* After http_server_stop(), when no other thread uses the server any more. NULL is fine. */
 void http_server_free(struct http_server *server);
+/* Use another TLS context (renewed certificates, other CAs) for connections accepted from now on. Open ones stay; tickets
+ * of the old context lead to full handshakes. Any thread. KE_TLS. */
+int http_server_tls(struct http_server *server, SSL_CTX *tls, struct fault *f);
 /* Close every connection whose client certificate has this fingerprint. Any thread. KE_NOMEM. */
 int http_server_drop(struct http_server *server, const unsigned char cert_sha256[SHA256_LEN]);
 void http_server_counters(struct http_server *server, struct http_counters *ret);
