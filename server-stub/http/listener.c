@@ -42,8 +42,8 @@ static bool shed_one(struct loop *loop)
 	loop->spare_fd = -1;
 	int fd = accept4(loop->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0) {
-		close(fd);
 		count(loop->server, COUNT_REFUSED, 1);
+		close(fd);
 	}
 	spare_open(loop);
 	return fd >= 0;
@@ -75,8 +75,8 @@ static bool accept_one(struct loop *loop)
 	}
 	addr_key_of(&from.sa, &key);
 	if (!addrs_enter(loop->server->addrs, &key)) {
-		close(fd);
 		count(loop->server, COUNT_REFUSED, 1);
+		close(fd);
 		return true;
 	}
 	address_text(&from, text, sizeof text);

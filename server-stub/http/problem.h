@@ -6,7 +6,7 @@
 #include "server-stub/http/request.h"
 
 /* Room for any problem document that problem_write() makes. */
-#define HTTP_PROBLEM_MAX  4096
+#define HTTP_PROBLEM_MAX  (12 * 1024)
 #define HTTP_PROBLEM_TYPE "application/problem+json"
 
 /* {"type","title","status","detail"} into OUT. TYPE is a URI reference or NULL ("about:blank"); TITLE NULL: the
