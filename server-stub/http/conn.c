@@ -117,20 +117,31 @@ static enum step step_of(ssize_t n)
 	return n > 0 ? STEP_AGAIN : n == STREAM_WAIT ? STEP_WAIT : STEP_CLOSE;
 }
 
+/* Read on for a moment, so that the client sees the alert ("certificate expired") and not a reset. */
+static enum step handshake_failed(struct conn *c)
+{
+	count(c->loop->server, COUNT_HANDSHAKES_FAILED, 1);
+	handshake_over(c);
+	stream_finish(&c->stream);
+	c->phase = PHASE_DRAIN;
+	conn_deadline(c, limits_of(c)->drain_ms);
+	return STEP_AGAIN;
+}
+
 static enum step run_handshake(struct conn *c)
 {
 	struct http_server *server = c->loop->server;
 	int rc = stream_handshake(&c->stream);
 
-	if (rc != 1)
-		return step_of(rc);
-	if (c->stream.ssl && http_peer_copy(c->stream.ssl, &c->peer))
-		return STEP_CLOSE;
+	if (rc == STREAM_WAIT)
+		return STEP_WAIT;
+	if (rc == STREAM_GONE || (c->stream.ssl && http_peer_copy(c->stream.ssl, &c->peer)))
+		return handshake_failed(c);
 	count(server, COUNT_HANDSHAKES_DONE, 1);
 	if (c->peer.resumed)
 		count(server, COUNT_HANDSHAKES_RESUMED, 1);
-	c->phase = PHASE_HEAD;
 	handshake_over(c);
+	c->phase = PHASE_HEAD;
 	conn_deadline(c, limits_of(c)->headers_ms);
 	return STEP_AGAIN;
 }

@@ -3,7 +3,7 @@
  * Each loop has its own socket on the same port (SO_REUSEPORT), so that no lock is shared for accepting. Above the
  * limits nothing is accepted and clients wait in the kernel's queue; above the limits of one address its connections
  * are closed at once. When descriptors run out, the spare one is given up to accept and close one connection, which
- * is better than a loop that spins on a queue it cannot empty. Called by server.c and by conn.c through loop_settle().
+ * is better than a loop that spins on a queue it cannot empty; when even that fails, accepting rests for a moment. Called by server.c and by conn.c through loop_settle().
  */
 #include "server-stub/http/listener.h"
 
@@ -20,6 +20,7 @@
 
 #define BACKLOG      4096
 #define ACCEPT_BATCH 32
+#define REST_SECONDS 0.1
 
 union address {
 	struct sockaddr sa;
@@ -58,6 +59,21 @@ static void address_text(const union address *a, char *text, socklen_t size)
 		inet_ntop(AF_INET6, &a->in6.sin6_addr, text, size);
 }
 
+/* Is it worth trying the next one in this turn? */
+static bool accept_failed(struct loop *loop, int err)
+{
+	if (err == EAGAIN)
+		return false;
+	if ((err == EMFILE || err == ENFILE) && shed_one(loop))
+		return true;
+	if (err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS) {
+		ev_timer_set(&loop->rest, REST_SECONDS, 0.0);
+		ev_timer_start(loop->ev, &loop->rest);
+		return false;
+	}
+	return true; /* the others are about that one connection (accept(2) lists the network errors) */
+}
+
 /* false: stop for this turn. */
 static bool accept_one(struct loop *loop)
 {
@@ -67,12 +83,8 @@ static bool accept_one(struct loop *loop)
 	struct addr_key key;
 	int fd = accept4(loop->listen_fd, &from.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE)
-			return shed_one(loop);
-		/* The others are about that one connection (accept(2) lists the network errors). */
-		return errno != EAGAIN && errno != ENOMEM && errno != ENOBUFS;
-	}
+	if (fd < 0)
+		return accept_failed(loop, errno);
 	addr_key_of(&from.sa, &key);
 	if (!addrs_enter(loop->server->addrs, &key)) {
 		count(loop->server, COUNT_REFUSED, 1);
@@ -102,11 +114,18 @@ static void on_listener(struct ev_loop *ev, ev_io *w, int events)
 	loop_settle(loop);
 }
 
+static void on_rested(struct ev_loop *ev, ev_timer *w, int events)
+{
+	(void)ev;
+	(void)events;
+	listener_settle(w->data);
+}
+
 void listener_settle(struct loop *loop)
 {
 	if (loop->listen_fd < 0)
 		return;
-	if (!has_room(loop))
+	if (!has_room(loop) || ev_is_active(&loop->rest))
 		ev_io_stop(loop->ev, &loop->listener);
 	else if (!ev_is_active(&loop->listener))
 		ev_io_start(loop->ev, &loop->listener);
@@ -116,6 +135,7 @@ void listener_close(struct loop *loop)
 {
 	if (loop->listen_fd >= 0) {
 		ev_io_stop(loop->ev, &loop->listener);
+		ev_timer_stop(loop->ev, &loop->rest);
 		close(loop->listen_fd);
 	}
 	if (loop->spare_fd >= 0)
@@ -182,7 +202,8 @@ int listener_open(struct loop *loop, uint16_t *port, struct fault *f)
 	loop->listen_fd = fd;
 	spare_open(loop);
 	ev_io_init(&loop->listener, on_listener, fd, EV_READ);
-	loop->listener.data = loop;
+	ev_timer_init(&loop->rest, on_rested, 0.0, 0.0);
+	loop->listener.data = loop->rest.data = loop;
 	ev_io_start(loop->ev, &loop->listener);
 	return KE_OK;
 }

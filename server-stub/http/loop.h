@@ -75,6 +75,7 @@ struct loop {
 	int listen_fd;
 	int spare_fd; /* given up for a moment when descriptors run out */
 	ev_io listener;
+	ev_timer rest; /* accepting failed for want of resources: not at once again */
 	unsigned max_conns;
 	unsigned max_handshakes;
 

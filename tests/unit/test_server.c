@@ -204,6 +204,44 @@ static void out_of_descriptors(void **state)
 	fixture_stop(fx);
 }
 
+static double cpu_seconds(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+/* Not even the spare descriptor helps: a loop that kept trying would burn the whole second. */
+static void accepting_rests_when_nothing_helps(void **state)
+{
+	(void)state;
+	struct fixture *fx = fixture_start(true, 1, NULL);
+	struct rlimit before, none;
+	struct client *c = client_open(fx->port, NULL, NULL);
+
+	assert_int_equal(client_status(c, HELLO), 200);
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(fx->port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = before;
+	none.rlim_cur = 3;
+	setrlimit(RLIMIT_NOFILE, &none);
+	double begin = cpu_seconds();
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	sleep(1);
+	double used = cpu_seconds() - begin;
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_true(used < 0.3);
+	assert_int_equal(client_status(c, HELLO), 200);
+	UNTIL(counters(fx).accepted == 2);
+	close(fd);
+	client_close(c);
+	fixture_stop(fx);
+}
+
 static void dropping_a_certificate(void **state)
 {
 	(void)state;
@@ -339,6 +377,7 @@ int main(void)
 		cmocka_unit_test(limits_of_one_address),
 		cmocka_unit_test(beyond_the_limit_clients_wait),
 		cmocka_unit_test(out_of_descriptors),
+		cmocka_unit_test(accepting_rests_when_nothing_helps),
 		cmocka_unit_test(dropping_a_certificate),
 		cmocka_unit_test(other_certificates_while_running),
 		cmocka_unit_test(graceful_end),

@@ -134,12 +134,16 @@ static void bad_certificates(void **state)
 	struct {
 		struct pki_pair pair;
 		const char *remark;
+		int alert;
 	} rows[] = {
-		{ pki_make("h", "URI:spiffe://fleet/host/h1", &other_ca, 3600), "from another CA" },
-		{ pki_make("h", "URI:spiffe://fleet/host/h1", &fx->host_ca, -60), "expired" },
-		{ pki_make("h", "URI:spiffe://fleet/host/h1", NULL, 3600), "self-signed" },
-		{ pki_make("h", "URI:a:1,URI:a:2,URI:a:3,URI:a:4,URI:a:5", &fx->host_ca, 3600),
-		        "five names" },
+		{ pki_make("h", "URI:spiffe://fleet/host/h1", &other_ca, 3600), "from another CA",
+		        SSL_R_TLSV1_ALERT_UNKNOWN_CA },
+		{ pki_make("h", "URI:spiffe://fleet/host/h1", &fx->host_ca, -60), "expired",
+		        SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED },
+		{ pki_make("h", "URI:spiffe://fleet/host/h1", NULL, 3600), "self-signed",
+		        SSL_R_TLSV1_ALERT_UNKNOWN_CA },
+		{ pki_make("h", "URI:a:1,URI:a:2,URI:a:3,URI:a:4,URI:a:5", &fx->host_ca, 3600), "five names",
+		        0 },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -148,6 +152,9 @@ static void bad_certificates(void **state)
 		struct client *c = client_open(fx->port, ctx, NULL);
 		if (c && get(c, "/hello", NULL, 0) != -1)
 			fail_msg("%s: answered", rows[i].remark);
+		/* An alert that names the reason, not a reset. */
+		if (rows[i].alert && ERR_GET_REASON(ERR_peek_error()) != rows[i].alert)
+			fail_msg("%s: %s", rows[i].remark, ERR_error_string(ERR_peek_error(), NULL));
 		client_close(c);
 		SSL_CTX_free(ctx);
 		pki_free(&rows[i].pair);
