@@ -164,7 +164,8 @@ static inline struct client_answer client_recv(struct client *c, bool head)
 /* Send TEXT and give back the status of the answer; -1: none came. The body is dropped. */
 static inline int client_status(struct client *c, const char *text)
 {
-	client_send(c, text);
+	if (*text)
+		client_send(c, text);
 	struct client_answer a = client_recv(c, false);
 	free(a.body);
 	return a.status;

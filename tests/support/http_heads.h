@@ -51,6 +51,8 @@ static const struct head_row head_rows[] = {
 	        HEAD_BYTES("GET / HTTP/1.1\r\nHost: a\n\r\n") },
 	{ "bare-lf-end", 400, "LF without CR as the end", HEAD_BYTES("GET / HTTP/1.1\r\n" HEAD_H "\n") },
 	{ "bare-cr", 400, "CR without LF", HEAD_BYTES("GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n") },
+	{ "bare-cr-early", 400, "CR without LF, refused before the end has come",
+	        HEAD_BYTES("GET / HTTP/1.1\rX") },
 	{ "cr-cr-lf", 400, "CR CR LF", HEAD_BYTES("GET / HTTP/1.1\r\r\n" HEAD_H "\r\n") },
 	{ "blank-first", 400, "an empty line before the request",
 	        HEAD_BYTES("\r\nGET / HTTP/1.1\r\n" HEAD_H "\r\n") },

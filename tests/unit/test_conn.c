@@ -12,14 +12,20 @@ static int get(struct client *c, const char *path)
 	return client_status(c, text);
 }
 
-/* Send the bytes of TEXT one by one, for as long as the other side listens; then the answer's status or -1. */
-static int dribble(struct client *c, const char *text, unsigned pause_ms)
+/* Send LEN bytes one by one, until the other side says something: the answer's status, -1 when it just ended, or 0 when
+ * all bytes were taken (20 seconds for 400 bytes). What came before must have been read. */
+static int dribble(struct client *c, const char *text, size_t len)
 {
-	for (const char *p = text; *p && client_send_bytes(c, p, 1); p++) {
+	size_t sent = 0;
+
+	for (; sent < len && client_send_bytes(c, text + sent, 1); sent++) {
 		struct pollfd fd = { .fd = c->fd, .events = POLLIN };
-		if (poll(&fd, 1, (int)pause_ms) == 1)
+		if (poll(&fd, 1, 50) == 1)
 			break;
 	}
+	if (sent == len)
+		return 0;
+	assert_true(sent > 1); /* it was not cut for another reason */
 	struct client_answer a = client_recv(c, false);
 	free(a.body);
 	return a.status;
@@ -168,7 +174,12 @@ static void a_client_that_sends_on_sees_413(void **state)
 		struct client *c = client_open(fx->port, NULL, NULL);
 		client_send(c, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 150000\r\n\r\n");
 		memset(waste, 'w', sizeof waste);
-		assert_true(client_send_bytes(c, waste, sizeof waste));
+		/* The answer is there; the client, still sending, must neither be reset nor lose it. */
+		struct pollfd fd = { .fd = c->fd, .events = POLLIN };
+		assert_int_equal(poll(&fd, 1, CLIENT_PATIENCE * 1000), 1);
+		assert_true(client_send_bytes(c, waste, sizeof waste / 2));
+		usleep(5000);
+		assert_true(client_send_bytes(c, waste, sizeof waste / 2));
 		struct client_answer a = client_recv(c, false);
 		assert_int_equal(a.status, 413);
 		free(a.body);
@@ -200,21 +211,23 @@ static void dribbling_does_not_help(void **state)
 {
 	(void)state;
 	struct http_limits l = small_limits();
+	l.idle_ms = 60000;
 	struct fixture *fx = fixture_start(false, 1, &l);
-	char text[1024];
+	char text[400];
 	struct client *c = client_open(fx->port, fx->nobody_tls, NULL);
 
-	memset(text, 'x', sizeof text - 1);
-	text[sizeof text - 1] = '\0';
+	assert_int_equal(get(c, "/hello"), 200);
+	memset(text, 'x', sizeof text);
 	memcpy(text, "GET /hello HTTP/1.1\r\nX: ", 24);
-	assert_int_equal(dribble(c, text, 50), 408);
+	assert_int_equal(dribble(c, text, sizeof text), 408);
 	assert_true(client_ended(c));
 	client_close(c);
 
-	memset(text, 'x', sizeof text - 1);
+	memset(text, 'x', sizeof text);
 	c = client_open(fx->port, fx->nobody_tls, NULL);
+	assert_int_equal(get(c, "/hello"), 200);
 	client_send(c, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1000\r\n\r\n");
-	assert_int_equal(dribble(c, text, 50), 408);
+	assert_int_equal(dribble(c, text, sizeof text), 408);
 	assert_true(client_ended(c));
 	client_close(c);
 
@@ -223,11 +236,18 @@ static void dribbling_does_not_help(void **state)
 	assert_true(client_ended(c));
 	client_close(c);
 	c = client_tcp(fx->port);
-	static const char hello[] = "\x16\x03\x01\x01\x01\x01\x01\x01\x01\x03\x03";
-	assert_int_equal(dribble(c, hello, 100), -1);
+	memset(text, 1, sizeof text);
+	memcpy(text, "\x16\x03\x01\x01\x7c\x01\x00\x01\x78\x03\x03", 11);
+	assert_int_equal(dribble(c, text, sizeof text), -1);
+	client_close(c);
+
+	/* A request and the first byte of the next: that is not idle. */
+	c = client_open(fx->port, fx->nobody_tls, NULL);
+	assert_int_equal(client_status(c, "GET /hello HTTP/1.1\r\n" HOST "\r\nG"), 200);
+	assert_int_equal(client_status(c, ""), 408);
 	client_close(c);
 	UNTIL(counters(fx).connections == 0);
-	assert_int_equal(counters(fx).timeouts, 4);
+	assert_int_equal(counters(fx).timeouts, 5);
 	assert_int_equal(counters(fx).handshakes_failed, 2);
 	fixture_stop(fx);
 }

@@ -177,6 +177,15 @@ static void no_news_is_lost_between_looking_and_waiting(void **state)
 	http_wake(fx->server, "k");
 	assert_int_equal(answer(c), 200);
 	assert_int_equal(atomic_load(&fx->app.gone), 0);
+
+	/* Nor does news that came for a request which was then answered directly. */
+	ask(c, "/watch/k");
+	UNTIL(app_tickets(&fx->app) == 3);
+	http_wake(fx->server, "k");
+	http_reply_later(fx->server, fx->app.tickets[2], 200, NULL, NULL, 0, NULL);
+	assert_int_equal(answer(c), 200);
+	ask(c, "/park/k?wait=1");
+	assert_int_equal(answer(c), 204);
 	client_close(c);
 	fixture_stop(fx);
 }

@@ -118,6 +118,7 @@ static void limits_of_one_address(void **state)
 	(void)state;
 	struct http_limits l = http_limits_default();
 	l.conns_per_address = 3;
+	l.handshakes_per_address = 1; /* one at a time, and each is over when its answer is there */
 	struct fixture *fx = fixture_start(true, 2, &l);
 	struct client *c[4];
 
