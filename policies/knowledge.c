@@ -60,9 +60,37 @@ const char *knob_list_next(const char *item)
 	return item + strlen(item) + 1;
 }
 
+bool knob_list_matches(const char *list, const struct name *n)
+{
+	for (const char *s = list; *s; s = knob_list_next(s))
+		if (name_match_path(s, n->path))
+			return true;
+	return false;
+}
+
 static const char *text_or_null(uint32_t offset)
 {
 	return offset ? kb_texts + offset : NULL;
+}
+
+const char *knob_module(const struct knob *k)
+{
+	return text_or_null(k->module);
+}
+
+const char *knob_also_changes(const struct knob *k)
+{
+	return kb_texts + k->also_changes;
+}
+
+const char *knob_after(const struct knob *k)
+{
+	return kb_texts + k->after;
+}
+
+const char *knob_after_raised(const struct knob *k)
+{
+	return kb_texts + k->after_raised;
 }
 
 struct knob_doc knowledge_doc(const struct knob *k)
