@@ -159,9 +159,9 @@ static int sides_gather(struct procsys *ps, const struct plan *pl, struct sides 
 
 	for (size_t i = 0; !rc && i < pl->n_order; i++) {
 		const struct knob *k = pl->keys[pl->order[i]].knob;
-		for (const char *const *p = k ? k->also_changes : NULL; !rc && p && *p; p++) {
+		for (const char *p = k ? knob_also_changes(k) : ""; !rc && *p; p = knob_list_next(p)) {
 			struct name pattern;
-			if (name_parse(*p, strlen(*p), &pattern, NULL) == 0)
+			if (name_parse(p, strlen(p), &pattern, NULL) == 0)
 				rc = procsys_each_coupled(ps, &pattern, side_add, s);
 		}
 	}
