@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 			code = EXIT_DONE;
 			goto out;
 		}
-		said = local_option(&l, opt);
+		said = local_option(&l, opt, argv);
 	}
 	first = optind;
 	if (said == OPTION_HELP) {

@@ -27,6 +27,15 @@ struct lint_target {
 	/* The live value of a key as canonical text (borrowed), or NULL; may be NULL itself. */
 	const char *(*current)(void *ctx, const struct name *n);
 	void *ctx;
+	bool conntrack_missing;        /* nf_conntrack is known not to be loaded */
+	bool kubernetes;               /* a Kubernetes node */
+	bool containers;               /* the settings are meant for containers as well */
+	bool multihomed;               /* more than one default route, policy routing or asymmetric paths */
+	uint64_t expected_connections; /* at the same time */
+	uint64_t bdp_bytes;            /* bandwidth times round trip of the path that matters */
+	uint64_t max_open_files;       /* the largest LimitNOFILE configured */
+	bool headroom_known;
+	unsigned headroom_percent; /* free share of the port range towards the busiest destination */
 };
 
 struct lint_finding {
@@ -35,8 +44,8 @@ struct lint_finding {
 	struct name name; /* path is "" when the finding is about the whole text */
 	unsigned line;    /* 0: not from a file */
 	char *message;
-	const char *fix;
-	const char *const *sources; /* NULL-terminated */
+	const char *fix;            /* static */
+	const char *const *sources; /* NULL-terminated, static */
 };
 
 struct lint_report {
@@ -44,9 +53,11 @@ struct lint_report {
 	size_t n;
 };
 
-/* Run every rule over CONF (settings as written) for TARGET. */
+/* Run every rule over CONF (settings as written) for TARGET. *RET is newly allocated; lint_report_free() it. Fails
+ * only for want of memory. */
 int lint_run(const struct conf *conf, const struct lint_target *target, struct lint_report **ret);
-/* The same for a policy document: its settings with their "why" as comments. */
+/* The same for a policy document: its settings with their "why" as comments. Rules about the order of lines do not
+ * apply, since the engine orders by what the knowledge base says. */
 int lint_policy(const struct policy *p, const struct lint_target *target, struct lint_report **ret);
 void lint_report_free(struct lint_report *r);
 /* Ids of all rules, NULL-terminated, in order. */

@@ -9,7 +9,7 @@
 #include "policies/policy.h"
 
 #define CONF_MAX_BYTES  (256 * 1024)
-#define CONF_MAX_LINES  4000 /* assignments */
+#define CONF_MAX_LINES  2000 /* assignments */
 #define CONF_MAX_ISSUES 1000
 
 enum conf_severity { CONF_NOTE, CONF_WARNING, CONF_ERROR };

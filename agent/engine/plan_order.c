@@ -12,9 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char range_path[] = "net/ipv4/ip_local_port_range";
-static const char start_path[] = "net/ipv4/ip_unprivileged_port_start";
-
 enum mark { MARK_NONE, MARK_OPEN, MARK_DONE };
 
 struct sorter {
@@ -28,37 +25,36 @@ struct sorter {
 
 static bool list_matches(const char *const *patterns, const struct name *n)
 {
-	for (; patterns && *patterns; patterns++) {
-		struct name pattern;
-		if (name_parse(*patterns, strlen(*patterns), &pattern, NULL) == 0 && name_match(&pattern, n))
+	for (; patterns && *patterns; patterns++)
+		if (name_match_path(*patterns, n->path))
 			return true;
-	}
 	return false;
 }
 
-/* The first number of a canonical value; both keys of the pair are small non-negative integers. */
-static long first_number(const char *value)
+/* Does K's (first) number go up? */
+static bool rises(const struct plan_key *k)
 {
-	return value ? strtol(value, NULL, 10) : 0;
+	return k->old && strtoll(k->wanted, NULL, 10) > strtoll(k->old, NULL, 10);
 }
 
-/* The kernel refuses a port range that begins below ip_unprivileged_port_start, at every moment. Start first when the old
- * range allows the new start, else range first; one of the two is always possible. */
-static bool pair_waits(const struct plan_key *k, const struct plan_key *other)
+static bool after_raised(const struct plan_key *k, const struct plan_key *other)
 {
-	bool is_range = strcmp(k->name.path, range_path) == 0;
-	bool is_start = strcmp(k->name.path, start_path) == 0;
-
-	if (is_range && strcmp(other->name.path, start_path) == 0)
-		return first_number(other->wanted) <= first_number(k->old);
-	if (is_start && strcmp(other->name.path, range_path) == 0)
-		return first_number(k->wanted) > first_number(other->old);
-	return false;
+	return k->knob && rises(k) && list_matches(k->knob->after_raised, &other->name);
 }
 
+/* A port range must never begin below ip_unprivileged_port_start: the start goes first when it falls, the range when the
+ * start rises. So "after_raised" overrules "after". */
 static bool waits_for(const struct plan_key *k, const struct plan_key *other)
 {
-	return (k->knob && list_matches(k->knob->after, &other->name)) || pair_waits(k, other);
+	if (after_raised(k, other))
+		return true;
+	return k->knob && list_matches(k->knob->after, &other->name) && !after_raised(other, k);
+}
+
+static bool waits_at_all(const struct plan_key *k)
+{
+	return k->knob &&
+	       ((k->knob->after && *k->knob->after) || (k->knob->after_raised && *k->knob->after_raised));
 }
 
 static void visit(struct sorter *s, size_t i)
@@ -73,9 +69,7 @@ static void visit(struct sorter *s, size_t i)
 		if (s->couplers[j] != i && list_matches(other->knob->also_changes, &k->name))
 			visit(s, s->couplers[j]);
 	}
-	bool pair = strcmp(k->name.path, range_path) == 0 || strcmp(k->name.path, start_path) == 0;
-	for (size_t j = 0; (pair || (k->knob && k->knob->after && k->knob->after[0])) && j < s->n_planned;
-	        j++)
+	for (size_t j = 0; waits_at_all(k) && j < s->n_planned; j++)
 		if (s->planned[j] != i && waits_for(k, &s->pl->keys[s->planned[j]]))
 			visit(s, s->planned[j]);
 	s->marks[i] = MARK_DONE;

@@ -45,12 +45,10 @@ static bool coupled(const struct restorer *r, size_t i)
 	for (size_t w = 0; w < r->n_written; w++) {
 		const struct journal_entry *e = &r->journal->entries[w];
 		const struct knob *k = e->new &&w != i ? knowledge_find(&e->name) : NULL;
-		for (const char *const *p = k ? k->also_changes : NULL; p && *p; p++) {
-			struct name pattern;
-			if (name_parse(*p, strlen(*p), &pattern, NULL) == 0 && name_match(&pattern, n) &&
+		for (const char *const *p = k ? k->also_changes : NULL; p && *p; p++)
+			if (name_match_path(*p, n->path) &&
 			        ceiling_check(r->ceiling, &e->name) == CEILING_ALLOWED)
 				return true;
-		}
 	}
 	return false;
 }

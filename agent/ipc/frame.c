@@ -20,7 +20,7 @@ struct frame frame_make(enum frame_type type, uint32_t id)
 	};
 }
 
-void frame_text(struct frame *fr, const char *fmt, ...)
+void frame_say(struct frame *fr, const char *fmt, ...)
 {
 	va_list ap;
 

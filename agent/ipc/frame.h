@@ -57,7 +57,7 @@ _Static_assert(sizeof(struct frame) == FRAME_SIZE, "a frame is what is on the so
 /* A frame of TYPE with everything else zero. */
 struct frame frame_make(enum frame_type type, uint32_t id);
 /* Set F's text, cutting it when it is too long. */
-void frame_text(struct frame *fr, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void frame_say(struct frame *fr, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Send FR and, if PAYLOAD >= 0, that descriptor (which stays the caller's). Never blocks: KE_BUSY when the socket
  * is full, KE_CLOSED when the other side is gone. */
 int frame_send(int fd, const struct frame *fr, int payload);

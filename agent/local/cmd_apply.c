@@ -7,6 +7,7 @@
 #include "agent/local/local.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,7 +53,7 @@ static int apply_arguments(struct local *l, int argc, char **argv, struct apply_
 		} else if (opt == 't') {
 			ret->retry = true;
 		} else {
-			int said = local_option(l, opt);
+			int said = local_option(l, opt, argv);
 			if (said != OPTION_TAKEN)
 				return said;
 		}
@@ -132,7 +133,7 @@ static const char *result_word(int rc, const struct plan *pl)
 
 static int apply_exit(const struct apply_args *a, int rc, const struct plan *pl)
 {
-	if (rc == KE_CEILING || rc == KE_UNSUPPORTED || rc == KE_HELD || rc)
+	if (rc)
 		return EXIT_FAILED;
 	if (!a->detailed)
 		return EXIT_DONE;
@@ -231,25 +232,37 @@ static const char revert_help[] = "usage: kedge-agent revert\n"
                                   "Exit status: 0 done (also when nothing was applied), 4 a key could not be "
                                   "restored, 1 other errors.\n";
 
-static void revert_text(struct local *l, const struct revert_report *r)
+/* The canonical form of a kernel text, for people; newly allocated, NULL when memory is short. */
+static char *canonical(const struct name *n, const char *raw)
+{
+	char *text;
+
+	return value_observed(knowledge_shape(n), raw, strlen(raw), &text) ? NULL : text;
+}
+
+static void revert_row_text(struct local *l, const struct revert_row *row)
 {
 	char dotted[NAME_MAX_LEN + 1];
+	char *value = row->unknown ? NULL : canonical(&row->name, row->value);
+	const char *key = name_dotted(&row->name, dotted, sizeof dotted);
 
-	for (size_t i = 0; i < r->n; i++) {
-		const struct revert_row *row = &r->rows[i];
-		const char *key = name_dotted(&row->name, dotted, sizeof dotted);
-		if (row->unknown)
-			buf_fmt(&l->out, "%s: left as it is: its value from before was never known\n", key);
-		else if (row->result.state == RESTORE_FAILED)
-			buf_fmt(&l->out, "%s: not restored to %s: %s\n", key, row->value,
-			        row->result.err ? strerror(row->result.err)
-			                        : "the kernel holds another value");
-		else
-			buf_fmt(&l->out, "%s: %s%s\n", key, row->value,
-			        row->result.state == RESTORE_SAME   ? " (was so already)"
-			        : row->result.state == RESTORE_GONE ? " (the key is gone)"
-			                                            : "");
-	}
+	if (row->unknown)
+		buf_fmt(&l->out, "%s: left as it is: its value from before was never known\n", key);
+	else if (row->result.state == RESTORE_FAILED)
+		buf_fmt(&l->out, "%s: not restored to %s: %s\n", key, value ? value : row->value,
+		        row->result.err ? strerror(row->result.err) : "the kernel holds another value");
+	else
+		buf_fmt(&l->out, "%s: %s%s\n", key, value ? value : row->value,
+		        row->result.state == RESTORE_SAME   ? " (was so already)"
+		        : row->result.state == RESTORE_GONE ? " (the key is gone)"
+		                                            : "");
+	free(value);
+}
+
+static void revert_text(struct local *l, const struct revert_report *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		revert_row_text(l, &r->rows[i]);
 }
 
 static const char *restore_name(const struct revert_row *row)
@@ -292,7 +305,7 @@ static int no_arguments(struct local *l, int argc, char **argv, const char *help
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
-		int said = local_option(l, opt);
+		int said = local_option(l, opt, argv);
 		if (said == OPTION_HELP)
 			buf_str(&l->out, help);
 		if (said != OPTION_TAKEN)

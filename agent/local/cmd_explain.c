@@ -35,15 +35,16 @@ static const char *scope_text(const struct knob *k)
 {
 	static const char *const texts[] = { [KNOB_NETNS] = "one value per network namespace",
 		[KNOB_HOST] = "one value per host, absent in other network namespaces",
-		[KNOB_HOST_SHOWN] = "one value per host, shown read-only in other network namespaces" };
+		[KNOB_HOST_SHOWN] = "one value per host, shown read-only in other network namespaces",
+		[KNOB_HOST_WIDE] = "one value per host" };
 
 	return texts[k->scope];
 }
 
-static void list_text(struct local *l, const char *title, const char *const *texts)
+static void list_text(struct local *l, const char *title, const char *list)
 {
-	for (size_t i = 0; texts && texts[i]; i++)
-		buf_fmt(&l->out, "%-9s %s\n", i ? "" : title, texts[i]);
+	for (const char *s = list; *s; s = knob_list_next(s))
+		buf_fmt(&l->out, "%-9s %s\n", s == list ? title : "", s);
 }
 
 static void kernels_text(struct local *l, const struct knob *k)
@@ -64,27 +65,43 @@ static void bounds_text(struct local *l, const struct value_shape *s)
 		buf_fmt(&l->out, "bounds    at least %lld\n", (long long)s->min);
 }
 
+/* What the knowledge base says, apart from lists. */
+static void knob_text(struct local *l, const struct knob *k, const struct knob_doc *doc)
+{
+	buf_fmt(&l->out, "meaning   %s\nunit      %s\n", doc->meaning, doc->unit);
+	list_text(l, "values", doc->words);
+	bounds_text(l, &k->shape);
+	if (doc->bounds_note)
+		buf_fmt(&l->out, "          %s\n", doc->bounds_note);
+	if (doc->initial || doc->initial_rule)
+		buf_fmt(&l->out, "default   %s%s%s\n", doc->initial ? doc->initial : "",
+		        doc->initial && doc->initial_rule ? "; " : "",
+		        doc->initial_rule ? doc->initial_rule : "");
+	if (doc->effect)
+		buf_fmt(&l->out, "effect    %s\n", doc->effect);
+	buf_fmt(&l->out, "scope     %s\n", scope_text(k));
+	kernels_text(l, k);
+}
+
+static bool value_may_be_told(const struct explanation *x)
+{
+	return x->now.value && !(x->knob && x->knob->danger == KNOB_SECRET);
+}
+
 static void explain_text(struct local *l, const struct explanation *x)
 {
 	char dotted[NAME_MAX_LEN + 1], words[256];
+	struct knob_doc doc = { 0 };
 
 	buf_fmt(&l->out, "%s\n", name_dotted(&x->name, dotted, sizeof dotted));
 	if (x->knob) {
-		buf_fmt(&l->out, "meaning   %s\nunit      %s\n", x->knob->meaning, x->knob->unit);
-		bounds_text(l, &x->knob->shape);
-		if (x->knob->initial || x->knob->initial_rule)
-			buf_fmt(&l->out, "default   %s%s%s\n", x->knob->initial ? x->knob->initial : "",
-			        x->knob->initial && x->knob->initial_rule ? "; " : "",
-			        x->knob->initial_rule ? x->knob->initial_rule : "");
-		buf_fmt(&l->out, "scope     %s\n", scope_text(x->knob));
-		kernels_text(l, x->knob);
+		doc = knowledge_doc(x->knob);
+		knob_text(l, x->knob, &doc);
 	} else {
 		buf_str(&l->out, "meaning   not in kedge's knowledge base; values are compared as text\n");
 	}
-	if (x->now.value && !(x->knob && x->knob->danger == KNOB_SECRET))
-		buf_fmt(&l->out, "now       %s\n", x->now.value);
-	else if (x->now.value)
-		buf_str(&l->out, "now       (secret)\n");
+	if (x->now.value)
+		buf_fmt(&l->out, "now       %s\n", value_may_be_told(x) ? x->now.value : "(secret)");
 	if (x->now.reason != REASON_NONE)
 		buf_fmt(&l->out, "here      %s\n",
 		        reason_text(x->now.reason, x->now.detail, words, sizeof words));
@@ -93,18 +110,41 @@ static void explain_text(struct local *l, const struct explanation *x)
 		        (long long)x->originals->version, x->wanted);
 	buf_fmt(&l->out, "ceiling   %s\n", verdict_text(x->verdict));
 	if (x->knob) {
-		list_text(l, "beware", x->knob->hazards);
-		list_text(l, "related", x->knob->relations);
-		list_text(l, "source", x->knob->sources);
+		list_text(l, "beware", doc.hazards);
+		list_text(l, "related", doc.relations);
+		list_text(l, "history", doc.history);
+		list_text(l, "source", doc.sources);
 	}
 }
 
-static void list_json(struct jsonw *w, const char *name, const char *const *texts)
+static void list_json(struct jsonw *w, const char *name, const char *list)
 {
 	jsonw_array(w, name);
-	for (size_t i = 0; texts && texts[i]; i++)
-		jsonw_string(w, NULL, texts[i]);
+	for (const char *s = list; *s; s = knob_list_next(s))
+		jsonw_string(w, NULL, s);
 	jsonw_array_end(w);
+}
+
+static void knob_json(struct jsonw *w, const struct knob *k)
+{
+	struct knob_doc doc = knowledge_doc(k);
+
+	jsonw_string(w, "meaning", doc.meaning);
+	jsonw_string(w, "unit", doc.unit);
+	jsonw_opt_string(w, "default", doc.initial);
+	jsonw_opt_string(w, "default_rule", doc.initial_rule);
+	jsonw_opt_string(w, "bounds_note", doc.bounds_note);
+	jsonw_opt_string(w, "effect", doc.effect);
+	jsonw_string(w, "scope", scope_text(k));
+	if (k->shape.has_min)
+		jsonw_int(w, "min", k->shape.min);
+	if (k->shape.has_max)
+		jsonw_int(w, "max", k->shape.max);
+	list_json(w, "values", doc.words);
+	list_json(w, "hazards", doc.hazards);
+	list_json(w, "relations", doc.relations);
+	list_json(w, "history", doc.history);
+	list_json(w, "sources", doc.sources);
 }
 
 static void explain_json(struct local *l, const struct explanation *x)
@@ -119,21 +159,9 @@ static void explain_json(struct local *l, const struct explanation *x)
 	jsonw_int(&w, "kedge_explain", 1);
 	jsonw_string(&w, "key", name_dotted(&x->name, dotted, sizeof dotted));
 	jsonw_bool(&w, "known", x->knob != NULL);
-	if (x->knob) {
-		jsonw_string(&w, "meaning", x->knob->meaning);
-		jsonw_string(&w, "unit", x->knob->unit);
-		jsonw_opt_string(&w, "default", x->knob->initial);
-		jsonw_opt_string(&w, "default_rule", x->knob->initial_rule);
-		jsonw_string(&w, "scope", scope_text(x->knob));
-		if (x->knob->shape.has_min)
-			jsonw_int(&w, "min", x->knob->shape.min);
-		if (x->knob->shape.has_max)
-			jsonw_int(&w, "max", x->knob->shape.max);
-		list_json(&w, "hazards", x->knob->hazards);
-		list_json(&w, "relations", x->knob->relations);
-		list_json(&w, "sources", x->knob->sources);
-	}
-	if (x->now.value && !(x->knob && x->knob->danger == KNOB_SECRET))
+	if (x->knob)
+		knob_json(&w, x->knob);
+	if (value_may_be_told(x))
 		jsonw_string(&w, "now", x->now.value);
 	if (x->now.reason != REASON_NONE)
 		jsonw_string(&w, "here", reason_name(x->now.reason));
@@ -156,11 +184,10 @@ static int explain(struct local *l, struct engine *e, struct explanation *x)
 	}
 	if (!x->knob && x->now.state == KEY_ABSENT) {
 		const struct knob *near = knowledge_nearest(&x->name);
-		if (near)
-			snprintf(todo, sizeof todo, "did you mean %s?", near->path);
-		for (char *p = todo + 13; near && *p && p < todo + sizeof todo; p++)
-			if (*p == '/')
-				*p = '.';
+		struct name other;
+		if (near && !name_parse(near->path, strlen(near->path), &other, NULL))
+			snprintf(todo, sizeof todo, "did you mean %.180s?",
+			        name_dotted(&other, dotted, sizeof dotted));
 		fault_set(&f, KE_UNKNOWN, name_dotted(&x->name, dotted, sizeof dotted), todo,
 		        "there is no such key, and none is known");
 		return local_complain(l, &f);
@@ -185,7 +212,7 @@ int cmd_explain(struct local *l, int argc, char **argv)
 	int opt, code;
 
 	while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
-		int said = local_option(l, opt);
+		int said = local_option(l, opt, argv);
 		if (said == OPTION_HELP)
 			buf_str(&l->out, explain_help);
 		if (said != OPTION_TAKEN)

@@ -132,7 +132,7 @@ int cmd_lint(struct local *l, int argc, char **argv)
 	int opt, code;
 
 	while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
-		int said = local_option(l, opt);
+		int said = local_option(l, opt, argv);
 		if (said == OPTION_HELP)
 			buf_str(&l->out, lint_help);
 		if (said != OPTION_TAKEN)

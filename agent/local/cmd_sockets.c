@@ -18,7 +18,7 @@ int cmd_sockets(struct local *l, int argc, char **argv)
 	int opt, code = EXIT_DONE;
 
 	while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
-		int said = local_option(l, opt);
+		int said = local_option(l, opt, argv);
 		if (said == OPTION_HELP)
 			buf_str(&l->out, sockets_help);
 		if (said != OPTION_TAKEN)

@@ -87,7 +87,7 @@ static int verify_or_diff(struct local *l, int argc, char **argv, const char *he
 	int opt, code;
 
 	while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
-		int said = local_option(l, opt);
+		int said = local_option(l, opt, argv);
 		if (said == OPTION_HELP)
 			buf_str(&l->out, help);
 		if (said != OPTION_TAKEN)

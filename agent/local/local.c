@@ -9,7 +9,7 @@
 #include "proto/fileio.h"
 #include "proto/jsonw.h"
 
-int local_option(struct local *l, int opt)
+int local_option(struct local *l, int opt, char **argv)
 {
 	switch (opt) {
 	case 'F':
@@ -34,8 +34,11 @@ int local_option(struct local *l, int opt)
 		return OPTION_TAKEN;
 	case 'h':
 		return OPTION_HELP;
+	case ':':
+		local_usage(l, "option '%s' lacks its argument", argv[optind - 1]);
+		return OPTION_WRONG;
 	default:
-		local_usage(l, opt == ':' ? "an option lacks its argument" : "unknown option");
+		local_usage(l, "unknown option '%s'", argv[optind - 1]);
 		return OPTION_WRONG;
 	}
 }
@@ -58,7 +61,8 @@ int local_complain(struct local *l, const struct fault *f)
 		buf_char(&l->out, '\n');
 	}
 	struct buf text = BUF_INIT(2048);
-	buf_fmt(&text, "kedge-agent %s: %s\n", l->command, fault_line(f, line, sizeof line));
+	buf_fmt(&text, "kedge-agent%s%s: %s\n", l->command[0] ? " " : "", l->command,
+	        fault_line(f, line, sizeof line));
 	file_write_all(STDERR_FILENO, buf_text(&text), text.len);
 	buf_free(&text);
 	return EXIT_ERROR;
@@ -73,7 +77,7 @@ int local_usage(struct local *l, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
-	snprintf(todo, sizeof todo, "see kedge-agent %s --help", l->command);
+	snprintf(todo, sizeof todo, "see kedge-agent %s%s--help", l->command, l->command[0] ? " " : "");
 	fault_set(&f, KE_USAGE, NULL, todo, "%s", what);
 	return local_complain(l, &f);
 }

@@ -43,8 +43,8 @@ struct local {
 /* What local_option() says of an option. */
 enum { OPTION_TAKEN, OPTION_HELP, OPTION_WRONG };
 
-/* Handle getopt_long()'s result OPT if it is a common option; a wrong one is complained about. */
-int local_option(struct local *l, int opt);
+/* Handle getopt_long()'s result OPT on ARGV if it is a common option; a wrong one is complained about. */
+int local_option(struct local *l, int opt, char **argv);
 /* Complain: "kedge-agent COMMAND: WHERE: WHAT; TODO" on standard error, or a JSON document {"kedge_error":1,...}. Returns
  * EXIT_ERROR. */
 int local_complain(struct local *l, const struct fault *f);

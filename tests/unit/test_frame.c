@@ -50,7 +50,7 @@ static void a_frame_arrives_with_its_bytes(void **state)
 	char *data;
 	size_t len;
 
-	frame_text(&fr, "%s", "timestamp.json");
+	frame_say(&fr, "%s", "timestamp.json");
 	assert_int_equal(seal_make("test", "bytes", 5, &fd, &f), 0);
 	assert_int_equal(frame_send(pair[0], &fr, fd), 0);
 	close(fd);

@@ -1,0 +1,694 @@
+/* The transaction, on a directory and on the kernel: all keys or none, whoever interferes. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/engine/apply.h"
+#include "agent/engine/attempt.h"
+#include "tests/support/fault_tree.h"
+
+struct time_source {
+	int64_t boot_ms;
+};
+
+static int64_t fake_wall(void *ctx)
+{
+	(void)ctx;
+	return 1795553333;
+}
+
+static int64_t fake_boot(void *ctx)
+{
+	return ((const struct time_source *)ctx)->boot_ms;
+}
+
+struct world {
+	struct tree t;
+	struct time_source time;
+	struct clock clock;
+	struct engine *e;
+	struct policy *policy;
+	struct plan *plan; /* of the last run() */
+	struct fault f;
+};
+
+static void engine_start(struct world *w, const char *boot_id, bool kernel)
+{
+	struct engine_options eo = { .root = kernel ? PROCSYS_ROOT : w->t.root,
+		.kind = kernel ? PROCSYS_KERNEL : PROCSYS_DIRECTORY,
+		.run_dir = w->t.run,
+		.state_dir = w->t.state,
+		.ceiling = w->t.ceiling,
+		.boot_id = boot_id,
+		.kernel = kernel ? 0 : KERNEL(6, 12),
+		.clock = &w->clock };
+
+	engine_close(w->e);
+	w->e = NULL;
+	assert_int_equal(engine_open(&eo, &w->e, &w->f), 0);
+	assert_int_equal(engine_lock(w->e, &w->f), 0);
+}
+
+static void world_open(struct world *w, const struct row *rows, bool kernel)
+{
+	memset(w, 0, sizeof *w);
+	w->time.boot_ms = 1000;
+	w->clock = (struct clock){ fake_wall, fake_boot, &w->time };
+	tree_open(&w->t);
+	w->policy = policy_of(rows);
+	engine_start(w, "boot-1", kernel);
+}
+
+static void world_close(struct world *w)
+{
+	plan_free(w->plan);
+	policy_free(w->policy);
+	engine_close(w->e);
+	tree_close(&w->t);
+}
+
+static int run(struct world *w, const struct apply_options *ao)
+{
+	static const struct apply_options none;
+	struct observation *o = NULL;
+
+	plan_free(w->plan);
+	w->plan = NULL;
+	assert_int_equal(observe_policy(w->e->ps, w->policy, w->e->kernel, &o, &w->f), 0);
+	assert_int_equal(plan_build(w->policy, o, w->e->ceiling, &w->plan), 0);
+	observation_free(o);
+	return apply_run(w->e, w->policy, w->plan, ao ? ao : &none, &w->f);
+}
+
+static enum recovery recover(struct world *w, int expected)
+{
+	struct recovery_report r;
+
+	assert_int_equal(engine_recover(w->e, &r, &w->f), expected);
+	enum recovery result = r.result;
+	recovery_report_clear(&r);
+	return result;
+}
+
+static enum attempt_state mark(struct world *w)
+{
+	struct attempt a;
+
+	assert_int_equal(attempt_read(w->t.state, &a, &w->f), 0);
+	return a.state;
+}
+
+static bool run_file(struct world *w, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/%s", w->t.run, name);
+	return access(path, F_OK) == 0;
+}
+
+static const struct row three[] = { { "net.ipv4.tcp_fin_timeout", "30" }, { "net.core.somaxconn", "1024" },
+	{ "net.ipv4.tcp_rmem", "4096 131072 16777216" }, { NULL, NULL } };
+
+static void three_put(struct world *w)
+{
+	tree_put(&w->t, "net/ipv4/tcp_fin_timeout", "60");
+	tree_put(&w->t, "net/core/somaxconn", "4096");
+	tree_put(&w->t, "net/ipv4/tcp_rmem", "4096\t131072\t6291456");
+}
+
+static void three_are(struct world *w, const char *a, const char *b, const char *c)
+{
+	assert_string_equal(tree_get(&w->t, "net/ipv4/tcp_fin_timeout"), a);
+	assert_string_equal(tree_get(&w->t, "net/core/somaxconn"), b);
+	assert_string_equal(tree_get(&w->t, "net/ipv4/tcp_rmem"), c);
+}
+
+static void three_are_old(struct world *w)
+{
+	three_are(w, "60", "4096", "4096\t131072\t6291456");
+}
+
+static void three_are_new(struct world *w)
+{
+	three_are(w, "30", "1024", "4096 131072 16777216");
+}
+
+static void applies_and_reverts(void **state)
+{
+	struct world w;
+	struct revert_report r;
+	struct policy *p = NULL;
+	struct originals *o = NULL;
+	(void)state;
+
+	world_open(&w, three, false);
+	three_put(&w);
+	assert_int_equal(run(&w, NULL), 0);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(w.plan->keys[i].outcome, OUTCOME_APPLIED);
+	three_are_new(&w);
+	assert_int_equal(mark(&w), ATTEMPT_CONFIRMED);
+	assert_false(run_file(&w, JOURNAL_NAME));
+	assert_int_equal(originals_read(w.t.run, "boot-1", &o, &w.f), 0);
+	assert_int_equal(originals_policy(o, &p, &w.f), 0);
+	assert_int_equal(p->n, 3);
+	policy_free(p);
+	originals_free(o);
+	assert_int_equal(apply_revert(w.e, &r, &w.f), 0);
+	assert_int_equal(r.n, 3);
+	revert_report_clear(&r);
+	three_are_old(&w);
+	assert_int_equal(mark(&w), ATTEMPT_NONE);
+	assert_int_equal(apply_revert(w.e, &r, &w.f), KE_NOENT);
+	world_close(&w);
+}
+
+/* Nothing to change: no journal, no mark, no file written twice. */
+static void nothing_to_do_writes_nothing(void **state)
+{
+	struct world w;
+	struct stat a, b;
+	char path[PATH_MAX];
+	(void)state;
+
+	world_open(&w, three, false);
+	three_put(&w);
+	assert_int_equal(run(&w, NULL), 0);
+	assert_int_equal(attempt_clear(w.t.state, &w.f), 0);
+	snprintf(path, sizeof path, "%s/%s", w.t.run, ORIGINAL_NAME);
+	assert_int_equal(stat(path, &a), 0);
+	assert_int_equal(run(&w, NULL), 0);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(w.plan->keys[i].outcome, OUTCOME_ALREADY);
+	assert_int_equal(stat(path, &b), 0);
+	assert_int_equal(a.st_ino, b.st_ino); /* not replaced */
+	assert_int_equal(mark(&w), ATTEMPT_NONE);
+	/* A new mode is news, though no value changes. */
+	w.policy->settings[0].mode = SETTING_MONITOR;
+	assert_int_equal(run(&w, NULL), 0);
+	assert_int_equal(stat(path, &b), 0);
+	assert_int_not_equal(a.st_ino, b.st_ino);
+	world_close(&w);
+}
+
+/* The first values are the originals, over several applies, and for keys that a later policy drops. */
+static void originals_last_over_several_applies(void **state)
+{
+	static const struct row second[] = { { "net.ipv4.tcp_fin_timeout", "20" }, { NULL, NULL } };
+	struct world w;
+	struct revert_report r;
+	(void)state;
+
+	world_open(&w, three, false);
+	three_put(&w);
+	assert_int_equal(run(&w, NULL), 0);
+	policy_free(w.policy);
+	plan_free(w.plan);
+	w.plan = NULL;
+	w.policy = policy_of(second);
+	assert_int_equal(run(&w, NULL), 0);
+	three_are(&w, "20", "1024", "4096 131072 16777216");
+	assert_int_equal(apply_revert(w.e, &r, &w.f), 0);
+	revert_report_clear(&r);
+	three_are_old(&w);
+	world_close(&w);
+}
+
+static void damaged_originals_are_said_so(void **state)
+{
+	struct world w;
+	struct revert_report r;
+	char path[PATH_MAX];
+	(void)state;
+
+	world_open(&w, three, false);
+	three_put(&w);
+	assert_int_equal(run(&w, NULL), 0);
+	snprintf(path, sizeof path, "%s/%s", w.t.run, ORIGINAL_NAME);
+	assert_int_equal(file_replace(path, "rubbish", 7, 0600, FILE_VOLATILE, &w.f), 0);
+	assert_int_equal(apply_revert(w.e, &r, &w.f), KE_SYNTAX);
+	tree_put(&w.t, "net/core/somaxconn", "77");
+	assert_int_equal(run(&w, NULL), 0);
+	assert_int_equal(apply_revert(w.e, &r, &w.f), 0);
+	assert_int_equal(r.n, 3);
+	for (size_t i = 0; i < r.n; i++)
+		assert_int_equal(r.rows[i].unknown, strcmp(r.rows[i].name.path, "net/core/somaxconn") != 0);
+	revert_report_clear(&r);
+	three_are(&w, "30", "77", "4096 131072 16777216");
+	world_close(&w);
+}
+
+struct meddler {
+	struct world *w;
+	const char *when, *key, *value;
+	mode_t mode;
+};
+
+static void meddle(void *ctx, const struct name *n)
+{
+	struct meddler *m = ctx;
+
+	if (strcmp(n->path, m->when) != 0)
+		return;
+	if (m->value)
+		tree_put(&m->w->t, m->key, m->value);
+	if (m->mode)
+		tree_mode(&m->w->t, m->key, m->mode);
+}
+
+static void a_foreign_write_is_a_conflict(void **state)
+{
+	static const struct {
+		const char *value;
+		int rc;
+		enum outcome first, second, third;
+		const char *left, *remark;
+	} rows[] = {
+		{ "9999", KE_CONFLICT, OUTCOME_RESTORED, OUTCOME_CONFLICT, OUTCOME_UNTOUCHED, "9999",
+		        "not overwritten" },
+		{ "1024", 0, OUTCOME_APPLIED, OUTCOME_ALREADY, OUTCOME_APPLIED, "1024",
+		        "the wanted value: no conflict" },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world w;
+		struct meddler m = { &w, "net/core/somaxconn", "net/core/somaxconn", rows[i].value, 0 };
+		struct apply_options ao = { .before_write = meddle, .ctx = &m };
+		world_open(&w, three, false);
+		three_put(&w);
+		assert_int_equal(run(&w, &ao), rows[i].rc);
+		assert_int_equal(w.plan->keys[0].outcome, rows[i].first);
+		assert_int_equal(w.plan->keys[1].outcome, rows[i].second);
+		assert_int_equal(w.plan->keys[2].outcome, rows[i].third);
+		assert_string_equal(tree_get(&w.t, "net/core/somaxconn"), rows[i].left);
+		if (rows[i].rc) {
+			assert_string_equal(tree_get(&w.t, "net/ipv4/tcp_fin_timeout"), "60");
+			assert_int_equal(mark(&w), ATTEMPT_NONE); /* not the plan's fault: not held */
+		}
+		assert_false(run_file(&w, JOURNAL_NAME));
+		world_close(&w);
+	}
+}
+
+/* What somebody else set to the wanted value is theirs: a later failure leaves it. */
+static void their_value_is_not_restored(void **state)
+{
+	struct world w;
+	struct meddler m = { &w, "net/ipv4/tcp_rmem", "net/ipv4/tcp_rmem", NULL, 0444 };
+	struct apply_options ao = { .before_write = meddle, .ctx = &m };
+	(void)state;
+
+	world_open(&w, three, false);
+	three_put(&w);
+	struct observation *o = NULL;
+	assert_int_equal(observe_policy(w.e->ps, w.policy, w.e->kernel, &o, &w.f), 0);
+	assert_int_equal(plan_build(w.policy, o, w.e->ceiling, &w.plan), 0);
+	observation_free(o);
+	tree_put(&w.t, "net/core/somaxconn", "1024");
+	assert_int_equal(apply_run(w.e, w.policy, w.plan, &ao, &w.f), KE_REFUSED);
+	assert_int_equal(w.plan->keys[2].outcome, OUTCOME_REFUSED);
+	assert_int_equal(w.plan->keys[2].err, EACCES);
+	three_are(&w, "60", "1024", "4096\t131072\t6291456");
+	world_close(&w);
+}
+
+static void a_refused_plan_is_held(void **state)
+{
+	struct world w;
+	struct meddler m = { &w, "net/ipv4/tcp_rmem", "net/ipv4/tcp_rmem", NULL, 0444 };
+	struct apply_options ao = { .before_write = meddle, .ctx = &m };
+	struct apply_options retry = { .retry = true };
+	(void)state;
+
+	world_open(&w, three, false);
+	three_put(&w);
+	assert_int_equal(run(&w, &ao), KE_REFUSED);
+	three_are_old(&w);
+	assert_int_equal(mark(&w), ATTEMPT_REVERTED);
+	tree_mode(&w.t, "net/ipv4/tcp_rmem", 0644);
+	assert_int_equal(run(&w, NULL), KE_HELD);
+	assert_int_equal(w.plan->keys[0].outcome, OUTCOME_UNTOUCHED);
+	three_are_old(&w);
+	assert_int_equal(run(&w, &retry), 0);
+	three_are_new(&w);
+	world_close(&w);
+}
+
+/* The way back is barred: said so, the journal stays, and the next recovery brings it to its end. */
+static void a_failed_restore_is_degraded(void **state)
+{
+	struct world w;
+	struct meddler bar = { &w, "net/ipv4/tcp_rmem", "net/ipv4/tcp_fin_timeout", NULL, 0444 };
+	struct apply_options ao = { .before_write = meddle, .ctx = &bar };
+	(void)state;
+
+	world_open(&w, three, false);
+	three_put(&w);
+	policy_force(w.policy, 2, "010"); /* a file keeps "010"; read back it is no triple */
+	tree_mode(&w.t, "net/ipv4/tcp_rmem", 0644);
+	struct observation *o = NULL;
+	assert_int_equal(observe_policy(w.e->ps, w.policy, w.e->kernel, &o, &w.f), 0);
+	assert_int_equal(plan_build(w.policy, o, w.e->ceiling, &w.plan), 0);
+	observation_free(o);
+	free(w.plan->keys[2].old);
+	w.plan->keys[2].old = strdup("7 7 7"); /* so that the third key is a conflict */
+	assert_int_equal(apply_run(w.e, w.policy, w.plan, &ao, &w.f), KE_DEGRADED);
+	assert_int_equal(w.plan->keys[0].outcome, OUTCOME_DEGRADED);
+	assert_string_equal(w.plan->keys[0].got, "30");
+	assert_int_equal(w.plan->keys[1].outcome, OUTCOME_RESTORED);
+	assert_int_equal(w.plan->keys[2].outcome, OUTCOME_CONFLICT);
+	assert_true(run_file(&w, JOURNAL_NAME));
+	assert_int_equal(run(&w, NULL), KE_EXIST);
+	assert_int_equal(recover(&w, KE_DEGRADED), RECOVERY_DEGRADED);
+	tree_mode(&w.t, "net/ipv4/tcp_fin_timeout", 0644);
+	assert_int_equal(recover(&w, 0), RECOVERY_RESTORED);
+	three_are_old(&w);
+	assert_false(run_file(&w, JOURNAL_NAME));
+	world_close(&w);
+}
+
+static void required_refuses_before_any_write(void **state)
+{
+	static const struct row rows[] = { { "net.ipv4.tcp_fin_timeout", "30" },
+		{ "net.netfilter.nf_conntrack_max", "4" }, { NULL, NULL } };
+	struct world w;
+	(void)state;
+
+	world_open(&w, rows, false);
+	three_put(&w);
+	w.policy->settings[1].required = true;
+	assert_int_equal(run(&w, NULL), KE_UNSUPPORTED);
+	three_are_old(&w);
+	assert_int_equal(w.plan->keys[0].outcome, OUTCOME_UNTOUCHED);
+	w.policy->settings[1].required = false;
+	assert_int_equal(run(&w, NULL), 0);
+	assert_int_equal(w.plan->keys[1].outcome, OUTCOME_PENDING);
+	world_close(&w);
+}
+
+static void unconfirmed_goes_back_at_its_deadline(void **state)
+{
+	struct world w;
+	struct apply_options ao = { .confirm_ms = 120000 };
+	(void)state;
+
+	world_open(&w, three, false);
+	three_put(&w);
+	assert_int_equal(apply_confirm(w.e, &w.f), KE_NOENT);
+	assert_int_equal(run(&w, &ao), 0);
+	three_are_new(&w);
+	assert_int_equal(mark(&w), ATTEMPT_STARTED);
+	assert_false(run_file(&w, ORIGINAL_NAME)); /* nothing is in force yet */
+	assert_int_equal(recover(&w, 0), RECOVERY_WAITING);
+	w.time.boot_ms += 120000;
+	assert_int_equal(apply_confirm(w.e, &w.f), KE_TIMEOUT);
+	engine_start(&w, "boot-1", false); /* a restarted agent keeps the deadline */
+	assert_int_equal(recover(&w, 0), RECOVERY_RESTORED);
+	three_are_old(&w);
+	assert_int_equal(mark(&w), ATTEMPT_REVERTED);
+	assert_false(run_file(&w, ORIGINAL_NEXT_NAME));
+	assert_int_equal(run(&w, &ao), KE_HELD);
+	world_close(&w);
+}
+
+static void confirmed_stays(void **state)
+{
+	struct world w;
+	struct apply_options ao = { .confirm_ms = 120000 };
+	struct revert_report r;
+	(void)state;
+
+	world_open(&w, three, false);
+	three_put(&w);
+	assert_int_equal(run(&w, &ao), 0);
+	w.time.boot_ms += 119999;
+	assert_int_equal(apply_confirm(w.e, &w.f), 0);
+	assert_int_equal(mark(&w), ATTEMPT_CONFIRMED);
+	assert_int_equal(recover(&w, 0), RECOVERY_NOTHING);
+	three_are_new(&w);
+	assert_int_equal(apply_revert(w.e, &r, &w.f), 0);
+	revert_report_clear(&r);
+	three_are_old(&w);
+	world_close(&w);
+}
+
+/* Root's revert does not wait for a deadline. */
+static void revert_undoes_what_waits(void **state)
+{
+	struct world w;
+	struct apply_options ao = { .confirm_ms = 120000 };
+	struct revert_report r;
+	(void)state;
+
+	world_open(&w, three, false);
+	three_put(&w);
+	assert_int_equal(run(&w, &ao), 0);
+	assert_int_equal(apply_revert(w.e, &r, &w.f), 0);
+	revert_report_clear(&r);
+	three_are_old(&w);
+	world_close(&w);
+}
+
+static void another_boot_voids_the_journal(void **state)
+{
+	struct world w;
+	struct apply_options ao = { .confirm_ms = 120000 };
+	(void)state;
+
+	world_open(&w, three, false);
+	three_put(&w);
+	assert_int_equal(run(&w, &ao), 0);
+	engine_start(&w, "boot-2", false);
+	assert_int_equal(recover(&w, 0), RECOVERY_VOID);
+	three_are_new(&w); /* no value was touched */
+	assert_false(run_file(&w, JOURNAL_NAME));
+	three_put(&w);
+	assert_int_equal(run(&w, NULL), KE_HELD); /* the host went down with this plan unconfirmed */
+	world_close(&w);
+}
+
+/* Recovery is bound by the ceiling as well: a forged journal is no way around it. */
+static void recovery_keeps_to_the_ceiling(void **state)
+{
+	struct world w;
+	struct journal *j = NULL;
+	unsigned char hash[SHA256_LEN] = { 0 };
+	struct name outside = name_of("vm.swappiness"), never = name_of("kernel.core_pattern");
+	(void)state;
+
+	world_open(&w, three, false);
+	tree_put(&w.t, "vm/swappiness", "60");
+	tree_put(&w.t, "kernel/core_pattern", "core");
+	assert_int_equal(journal_new("boot-1", hash, &j), 0);
+	j->serial = 1;
+	assert_int_equal(journal_add(j, &outside, "1", "60"), 0);
+	assert_int_equal(journal_add(j, &never, "|/bin/sh", "core"), 0);
+	assert_int_equal(journal_write(w.t.run, j, &w.f), 0);
+	journal_free(j);
+	assert_int_equal(recover(&w, KE_DEGRADED), RECOVERY_DEGRADED);
+	assert_string_equal(tree_get(&w.t, "vm/swappiness"), "60");
+	assert_string_equal(tree_get(&w.t, "kernel/core_pattern"), "core");
+	world_close(&w);
+}
+
+static void a_vanished_interface_is_pending(void **state)
+{
+	static const struct row rows[] = { { "net.ipv4.conf.*.rp_filter", "1" }, { NULL, NULL } };
+	struct world w;
+	char path[PATH_MAX];
+	(void)state;
+
+	world_open(&w, rows, false);
+	tree_put(&w.t, "net/ipv4/conf/eth0/rp_filter", "0");
+	tree_put(&w.t, "net/ipv4/conf/eth1/rp_filter", "0");
+	struct observation *o = NULL;
+	assert_int_equal(observe_policy(w.e->ps, w.policy, w.e->kernel, &o, &w.f), 0);
+	assert_int_equal(plan_build(w.policy, o, w.e->ceiling, &w.plan), 0);
+	observation_free(o);
+	tree_path(&w.t, "net/ipv4/conf/eth0/rp_filter", path);
+	assert_int_equal(unlink(path), 0);
+	struct apply_options ao = { 0 };
+	assert_int_equal(apply_run(w.e, w.policy, w.plan, &ao, &w.f), 0);
+	assert_int_equal(w.plan->keys[0].outcome, OUTCOME_PENDING);
+	assert_int_equal(w.plan->keys[1].outcome, OUTCOME_APPLIED);
+	world_close(&w);
+}
+
+static void one_at_a_time(void **state)
+{
+	struct world w;
+	struct engine *second = NULL;
+	struct engine_options eo;
+	(void)state;
+
+	world_open(&w, three, false);
+	eo = (struct engine_options){ .root = w.t.root,
+		.kind = PROCSYS_DIRECTORY,
+		.run_dir = w.t.run,
+		.state_dir = w.t.state,
+		.ceiling = w.t.ceiling,
+		.boot_id = "boot-1",
+		.clock = &w.clock };
+	assert_int_equal(engine_open(&eo, &second, &w.f), 0);
+	assert_int_equal(engine_lock(second, &w.f), KE_BUSY);
+	struct recovery_report r;
+	assert_int_equal(engine_recover(second, &r, &w.f), KE_USAGE);
+	engine_close(second);
+	world_close(&w);
+}
+
+static const char *kernel_get(struct world *w, const char *key)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/%s", PROCSYS_ROOT, key);
+	return file_get(&w->t, path);
+}
+
+static void kernel_put(const char *key, const char *value)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/%s", PROCSYS_ROOT, key);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, value, strlen(value)), (ssize_t)strlen(value));
+	close(fd);
+}
+
+/* EINVAL, and yet the kernel has taken the first two numbers. */
+static void half_a_vector_goes_back_on_the_kernel(void **state)
+{
+	static const struct row rows[] = { { "net.ipv4.tcp_fin_timeout", "30" },
+		{ "net.ipv4.tcp_rmem", "4096 131072 16777216" }, { NULL, NULL } };
+	struct world w;
+	char before[64];
+	(void)state;
+
+	if (netns_enter())
+		skip();
+	world_open(&w, rows, true);
+	snprintf(before, sizeof before, "%.60s", kernel_get(&w, "net/ipv4/tcp_rmem"));
+	policy_force(w.policy, 1, "6000 150000 0");
+	assert_int_equal(run(&w, NULL), KE_REFUSED);
+	assert_int_equal(w.plan->keys[1].outcome, OUTCOME_REFUSED);
+	assert_int_equal(w.plan->keys[1].err, EINVAL);
+	assert_int_equal(strncmp(w.plan->keys[1].got, "6000 ", 5), 0); /* it did change */
+	assert_string_equal(kernel_get(&w, "net/ipv4/tcp_rmem"), before);
+	assert_string_equal(kernel_get(&w, "net/ipv4/tcp_fin_timeout"), "60");
+	world_close(&w);
+}
+
+static void another_value_than_asked_on_the_kernel(void **state)
+{
+	static const struct row rows[] = { { "net.ipv4.tcp_fin_timeout", "30" }, { "net.ipv4.tcp_sack", "0" },
+		{ NULL, NULL } };
+	struct world w;
+	(void)state;
+
+	if (netns_enter())
+		skip();
+	world_open(&w, rows, true);
+	policy_force(w.policy, 0, "010");
+	assert_int_equal(run(&w, NULL), KE_READBACK);
+	assert_int_equal(w.plan->keys[0].outcome, OUTCOME_MISMATCH);
+	assert_string_equal(w.plan->keys[0].got, "8");
+	assert_string_equal(kernel_get(&w, "net/ipv4/tcp_fin_timeout"), "60");
+	assert_string_equal(kernel_get(&w, "net/ipv4/tcp_sack"), "1");
+	world_close(&w);
+}
+
+/* ip_forward flips conf/X/forwarding; a setting that wants one of these otherwise holds, and the way back restores all. */
+static void coupled_keys_on_the_kernel(void **state)
+{
+	static const struct row rows[] = { { "net.ipv4.conf.lo.forwarding", "0" },
+		{ "net.ipv4.ip_forward", "1" }, { "net.ipv4.tcp_fin_timeout", "30" }, { NULL, NULL } };
+	struct world w;
+	struct revert_report r;
+	(void)state;
+
+	if (netns_enter())
+		skip();
+	world_open(&w, rows, true);
+	kernel_put("net/ipv4/ip_forward", "0");
+	kernel_put("net/ipv4/conf/default/forwarding", "1"); /* an odd one out, to be found again */
+	assert_int_equal(run(&w, NULL), 0);
+	assert_string_equal(kernel_get(&w, "net/ipv4/ip_forward"), "1");
+	assert_string_equal(kernel_get(&w, "net/ipv4/conf/lo/forwarding"), "0");
+	assert_string_equal(kernel_get(&w, "net/ipv4/conf/all/forwarding"), "1");
+	assert_int_equal(apply_revert(w.e, &r, &w.f), 0);
+	revert_report_clear(&r);
+	assert_string_equal(kernel_get(&w, "net/ipv4/ip_forward"), "0");
+	assert_string_equal(kernel_get(&w, "net/ipv4/conf/all/forwarding"), "0");
+	assert_string_equal(kernel_get(&w, "net/ipv4/conf/default/forwarding"), "1");
+	assert_string_equal(kernel_get(&w, "net/ipv4/conf/all/accept_redirects"), "1");
+	/* And the same by rollback. */
+	policy_force(w.policy, 2, "x");
+	assert_int_equal(run(&w, NULL), KE_REFUSED);
+	assert_string_equal(kernel_get(&w, "net/ipv4/ip_forward"), "0");
+	assert_string_equal(kernel_get(&w, "net/ipv4/conf/default/forwarding"), "1");
+	assert_string_equal(kernel_get(&w, "net/ipv4/conf/all/accept_redirects"), "1");
+	world_close(&w);
+}
+
+/* The pair that bounds each other, up and down again. */
+static void port_pair_on_the_kernel(void **state)
+{
+	static const struct row up[] = { { "net.ipv4.ip_unprivileged_port_start", "40000" },
+		{ "net.ipv4.ip_local_port_range", "50000 60000" }, { NULL, NULL } };
+	static const struct row down[] = { { "net.ipv4.ip_local_port_range", "10000 30000" },
+		{ "net.ipv4.ip_unprivileged_port_start", "1000" }, { NULL, NULL } };
+	struct world w;
+	struct revert_report r;
+	(void)state;
+
+	if (netns_enter())
+		skip();
+	world_open(&w, up, true);
+	assert_int_equal(run(&w, NULL), 0);
+	assert_string_equal(kernel_get(&w, "net/ipv4/ip_local_port_range"), "50000\t60000");
+	policy_free(w.policy);
+	plan_free(w.plan);
+	w.plan = NULL;
+	w.policy = policy_of(down);
+	assert_int_equal(run(&w, NULL), 0);
+	assert_string_equal(kernel_get(&w, "net/ipv4/ip_local_port_range"), "10000\t30000");
+	assert_string_equal(kernel_get(&w, "net/ipv4/ip_unprivileged_port_start"), "1000");
+	assert_int_equal(apply_revert(w.e, &r, &w.f), 0);
+	revert_report_clear(&r);
+	assert_string_equal(kernel_get(&w, "net/ipv4/ip_local_port_range"), "32768\t60999");
+	assert_string_equal(kernel_get(&w, "net/ipv4/ip_unprivileged_port_start"), "1024");
+	world_close(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(applies_and_reverts),
+		cmocka_unit_test(nothing_to_do_writes_nothing),
+		cmocka_unit_test(originals_last_over_several_applies),
+		cmocka_unit_test(damaged_originals_are_said_so),
+		cmocka_unit_test(a_foreign_write_is_a_conflict),
+		cmocka_unit_test(their_value_is_not_restored),
+		cmocka_unit_test(a_refused_plan_is_held),
+		cmocka_unit_test(a_failed_restore_is_degraded),
+		cmocka_unit_test(required_refuses_before_any_write),
+		cmocka_unit_test(unconfirmed_goes_back_at_its_deadline),
+		cmocka_unit_test(confirmed_stays),
+		cmocka_unit_test(revert_undoes_what_waits),
+		cmocka_unit_test(another_boot_voids_the_journal),
+		cmocka_unit_test(recovery_keeps_to_the_ceiling),
+		cmocka_unit_test(a_vanished_interface_is_pending),
+		cmocka_unit_test(one_at_a_time),
+		cmocka_unit_test(half_a_vector_goes_back_on_the_kernel),
+		cmocka_unit_test(another_value_than_asked_on_the_kernel),
+		cmocka_unit_test(coupled_keys_on_the_kernel),
+		cmocka_unit_test(port_pair_on_the_kernel),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
