@@ -236,7 +236,7 @@ static int recover(
 	if (!rc && guessed && !found->new_epoch)
 		rc = state_save(s, f);
 	free(l.row);
-	return rc ? rc : segments_sweep(s->dir_fd, s->chain.epoch, f);
+	return rc || s->dir_dirty ? rc : segments_sweep(s->dir_fd, s->chain.epoch, f);
 }
 
 int spool_open(

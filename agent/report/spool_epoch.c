@@ -214,15 +214,21 @@ static int carry_finish(struct carry *c, struct spool *s, struct fault *f)
 	if (fdatasync(t->fd) || fsync(t->dir_fd))
 		return fault_set(f, KE_IO, "spool", NULL, "cannot sync: %s", strerror(errno));
 	int rc = state_save(t, f);
-	if (rc)
-		return rc;
+	if (rc) {
+		/* Renamed, but not synced? Then the new epoch is what the next start will find. */
+		struct state st;
+		if (state_read(t->dir_fd, &st, NULL) || st.epoch != t->chain.epoch)
+			return rc;
+		t->dir_dirty = true;
+	}
 	for (int k = 0; k < RECORD_KINDS; k++)
 		t->dropped[k] += c->gaps[k].count;
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s->segs.row);
 	*s = *t;
-	segments_sweep(s->dir_fd, s->chain.epoch, NULL); /* leftovers go when the spool is opened next */
+	if (!s->dir_dirty) /* else a power cut may still bring the old state back */
+		segments_sweep(s->dir_fd, s->chain.epoch, NULL);
 	return KE_OK;
 }
 

@@ -34,7 +34,8 @@ struct known {
 
 struct spool {
 	int dir_fd, lock_fd;
-	int fd; /* of the last segment; -1: the next append opens a new one */
+	int fd;         /* of the last segment; -1: the next append opens a new one */
+	bool dir_dirty; /* a rename may not be durable yet: the next append syncs the directory */
 	struct chain chain;
 	struct segments segs;
 	uint64_t bytes;

@@ -295,12 +295,13 @@ int segment_write(
 		rc = io_fault(f, name, "write");
 	else if (sync && fdatasync(s->fd))
 		rc = io_fault(f, name, "sync");
-	else if (sync && fresh && fsync(s->dir_fd))
+	else if (sync && (fresh || s->dir_dirty) && fsync(s->dir_fd))
 		rc = io_fault(f, "spool", "sync the directory");
 	if (rc) {
 		segment_give_up(s);
 		return rc;
 	}
+	s->dir_dirty &= !sync;
 	seg->last = l->seq;
 	seg->bytes += len;
 	seg->newest = l->time > seg->newest ? l->time : seg->newest;
