@@ -63,7 +63,6 @@ static const char *value_after(const struct plan_key *k)
 	switch (k->outcome) {
 	case OUTCOME_APPLIED:
 		return k->wanted;
-	case OUTCOME_MISMATCH:
 	case OUTCOME_CONFLICT:
 	case OUTCOME_DEGRADED:
 		return k->got;
