@@ -301,6 +301,7 @@ int spool_append(struct spool *s, enum record_kind kind, int64_t time, const cha
 		rc = segment_write(s, buf_text(&out), out.len, &l, true, f);
 	if (!rc) {
 		s->chain = next;
+		s->gain_known = false;
 		if (ret_seq)
 			*ret_seq = next.seq;
 	}
@@ -405,6 +406,7 @@ static int move_acked(struct spool *s, int64_t seq, const unsigned char head[SHA
 	struct known known = s->known;
 
 	s->acked = seq;
+	s->gain_known = false;
 	s->known = (struct known){ .epoch = s->chain.epoch, .seq = seq };
 	if (head)
 		memcpy(s->known.head, head, SHA256_LEN);

@@ -152,7 +152,8 @@ static int visit_measure(void *ctx, const char *line, size_t len, struct fault *
 		gap_add(&c->gaps[RECORD_KINDS], due, l.seq - 1);
 	c->last = l.seq;
 	c->bad = 0;
-	sha256(line, len, c->last_head);
+	if (c->pub)
+		sha256(line, len, c->last_head);
 	if (wanted(c, &l))
 		c->bytes[l.kind] += len + 1;
 	return KE_OK;
@@ -200,6 +201,7 @@ static void carry_start(struct carry *c, struct spool *s, uint64_t next, const s
 	c->to.segs = (struct segments){ 0 };
 	c->to.bytes = 0;
 	c->to.acked = 0;
+	c->to.gain_known = false;
 	c->to.known = *after;
 	c->to.chain.epoch = next;
 	c->to.chain.seq = 0;
@@ -299,35 +301,46 @@ int epoch_salvage(struct spool *s, uint64_t old, const struct segments *l, const
 	return KE_OK;
 }
 
+/* Rewriting everything for one more measurement is not worth it. */
+static bool gain_suffices(const struct spool *s, enum record_kind kind, uint64_t more)
+{
+	bool telemetry = kind == RECORD_SOCKETS || kind == RECORD_STATUS;
+
+	return s->gain >= 2 * more && (!telemetry || s->gain >= s->max_bytes / 16);
+}
+
 /* Share out what has to go: sockets first, then status. */
-static int compact_plan(struct carry *c, const struct spool *s, enum record_kind kind, uint64_t more)
+static void compact_plan(struct carry *c, struct spool *s, uint64_t more)
 {
 	uint64_t sockets = c->bytes[RECORD_SOCKETS], status = c->bytes[RECORD_STATUS], total = 0;
-	bool telemetry = kind == RECORD_SOCKETS || kind == RECORD_STATUS;
 
 	for (int k = 0; k < RECORD_KINDS; k++)
 		total += c->bytes[k];
-	uint64_t gain = s->bytes - total + sockets + status;
-	/* Rewriting everything for one more measurement is not worth it. */
-	if (gain < 2 * more || (telemetry && gain < s->max_bytes / 16))
-		return KE_TOOBIG;
+	s->gain = s->bytes - total + sockets + status;
+	s->gain_known = true;
 	uint64_t goal = s->max_bytes / 4 * 3;
 	uint64_t need = total + more > goal ? total + more - goal : 0;
 	c->need[RECORD_SOCKETS] = need < sockets ? need : sockets;
 	need -= c->need[RECORD_SOCKETS];
 	c->need[RECORD_STATUS] = need < status ? need : status;
-	return KE_OK;
 }
 
 int epoch_compact(struct spool *s, enum record_kind kind, uint64_t more, int64_t now, struct fault *f)
 {
 	struct carry c = { .from = s, .old = s->chain.epoch };
-	int rc = segments_each(s->dir_fd, c.old, &s->segs, false, visit_measure, &c, f);
+	int rc = KE_OK;
 
-	if (!rc && (rc = compact_plan(&c, s, kind, more)))
-		return fault_set(f, rc, "spool", "see why the server does not take this host's records",
+	/* A spool that stays full is not read again for every record that it refuses. */
+	if (!s->gain_known || gain_suffices(s, kind, more)) {
+		if ((rc = segments_each(s->dir_fd, c.old, &s->segs, false, visit_measure, &c, f)))
+			return rc;
+		compact_plan(&c, s, more);
+	}
+	if (!gain_suffices(s, kind, more))
+		return fault_set(f, KE_TOOBIG, "spool",
+		        "see why the server does not take this host's records",
 		        "is full of records that must not be dropped");
-	if (!rc)
-		rc = segments_each(s->dir_fd, c.old, &s->segs, false, visit_cut, &c, f);
-	return rc ? rc : carry_run(&c, s, &s->segs, epoch_draw(s), &s->known, now, f);
+	if ((rc = segments_each(s->dir_fd, c.old, &s->segs, false, visit_cut, &c, f)))
+		return rc;
+	return carry_run(&c, s, &s->segs, epoch_draw(s), &s->known, now, f);
 }

@@ -51,6 +51,8 @@ struct spool {
 	int64_t keep_seconds;
 	int64_t dropped[RECORD_KINDS];
 	int64_t failures;
+	bool gain_known; /* what dropping telemetry would free was measured, and it did not suffice */
+	uint64_t gain;
 };
 
 /* ---- spool_line.c ---- */
