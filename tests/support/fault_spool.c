@@ -1,7 +1,8 @@
 /* fault_spool.c — the spool as a bare program, for the fault tests to break.
  *
- *	fault_spool append DIR FIRST COUNT [MAX]   append COUNT records with the marks FIRST, FIRST+1, ...; "open" when the
- *	                                           spool is open, then "ok MARK" or "failed MARK CODE" for each; goes on
+ *	fault_spool append DIR FIRST COUNT [MAX]   append COUNT drift records with the marks FIRST, FIRST+1, ...; "open" when
+ *	                                           the spool is open, then "ok MARK" or "failed MARK CODE" for each; goes
+ *	                                           on. With MAX bytes only every fourth is drift, the others are sockets
  *	fault_spool list DIR                       verify the whole chain, print "mark MARK" for each record that has one
  *
  * Every line is written at once, so that what was printed before a kill is known. Exit: 0 done, 4 failed, 1 usage.
@@ -26,15 +27,15 @@ static int failed(const struct fault *f)
 	return 4;
 }
 
-static int append(struct spool *s, int64_t first, int64_t count)
+static int append(struct spool *s, int64_t first, int64_t count, bool mixed)
 {
 	char body[256];
 
 	for (int64_t mark = first; mark < first + count; mark++) {
 		struct fault f = { 0 };
-		/* Mostly drift, which is never dropped. */
+		enum record_kind kind = mixed && mark % 4 ? RECORD_SOCKETS : RECORD_DRIFT;
 		int n = snprintf(body, sizeof body, "{\"mark\":%lld,\"pad\":\"%0150d\"}", (long long)mark, 0);
-		int rc = spool_append(s, RECORD_DRIFT, 1790000000 + mark, body, (size_t)n, NULL, &f);
+		int rc = spool_append(s, kind, 1790000000 + mark, body, (size_t)n, NULL, &f);
 		n = rc ? snprintf(body, sizeof body, "failed %lld %s\n", (long long)mark, err_name(rc))
 		       : snprintf(body, sizeof body, "ok %lld\n", (long long)mark);
 		if (write(STDOUT_FILENO, body, (size_t)n) != n)
@@ -109,7 +110,8 @@ int main(int argc, char **argv)
 		printf("damaged, %lld lost\n", (long long)found.lost);
 	if (appends && write(STDOUT_FILENO, "open\n", 5) != 5)
 		return 4;
-	rc = appends ? append(s, strtoll(argv[3], NULL, 10), strtoll(argv[4], NULL, 10)) : list(s, pub, &f);
+	rc = appends ? append(s, strtoll(argv[3], NULL, 10), strtoll(argv[4], NULL, 10), argc > 5)
+	             : list(s, pub, &f);
 	spool_close(s);
 	signkey_free(key);
 	return rc;
