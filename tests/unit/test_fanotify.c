@@ -312,7 +312,8 @@ static void flood(struct world *w)
 /* An interface comes: its directories are marked by a second call; it goes: its pins go. */
 static void interfaces(struct world *w)
 {
-	static const char *const add[] = { "ip", "link", "add", "kedge0", "type", "veth", "peer", "name", "kedge1", NULL };
+	static const char *const add[] = { "ip", "link", "add", "kedge0", "type", "veth", "peer", "name",
+		"kedge1", NULL };
 	static const char *const del[] = { "ip", "link", "del", "kedge0", NULL };
 	size_t before = fanotify_marks_count(w->marks);
 	struct fault f;
@@ -334,6 +335,40 @@ static void interfaces(struct world *w)
 	CHECK(fanotify_marks_count(w->marks) == before); /* marked already */
 	CHECK(fanotify_marks_add(w->marks, "net/../kernel", false, &f) == KE_NAME);
 	CHECK(fanotify_marks_add(w->marks, "net/nothing", false, &f) == KE_NOENT);
+}
+
+/* The poller's open descriptor of a key outlives its interface: it must say so, and find the next one of that name. */
+static void interface_comes_back(struct world *w)
+{
+	static const char *const add[] = { "ip", "link", "add", "kedge0", "type", "veth", "peer", "name",
+		"kedge1", NULL };
+	static const char *const del[] = { "ip", "link", "del", "kedge0", NULL };
+	struct poll_want want = {
+		.name = { "net/ipv4/conf/kedge0/rp_filter" }, .wanted = "2", .policy = "web"
+	};
+	const struct poll_row *rows;
+	struct procsys *ps;
+	struct poller *p;
+	struct fault f;
+	size_t n;
+	int st;
+
+	(void)w;
+	want.knob = knowledge_find(&want.name);
+	CHECK(procsys_open("/proc/sys", PROCSYS_KERNEL, &ps, &f) == 0 && poller_new(ps, 0, &p) == 0);
+	CHECK(poller_set(p, &want, 1) == 0 && poller_run(p, &rows, &n) == 0 && rows[0].err == ENOENT);
+	waitpid(start(add), &st, 0);
+	if (WIFEXITED(st) && !WEXITSTATUS(st)) {
+		write_value("/proc/sys/net/ipv4/conf/kedge0/rp_filter", "2");
+		CHECK(poller_run(p, &rows, &n) == 0 && !rows[0].err && !rows[0].differs);
+		waitpid(start(del), &st, 0);
+		CHECK(poller_run(p, &rows, &n) == 0 && rows[0].err == ENOENT && !rows[0].observed);
+		waitpid(start(add), &st, 0);
+		write_value("/proc/sys/net/ipv4/conf/kedge0/rp_filter", "1");
+		CHECK(poller_run(p, &rows, &n) == 0 && !rows[0].err && rows[0].differs && !rows[0].before);
+	}
+	poller_free(p);
+	procsys_close(ps);
 }
 
 /* The keeper: inherited descriptor, other uid, no capability. */
@@ -387,6 +422,7 @@ IN_NS(other_namespace)
 IN_NS(found_by_poll)
 IN_NS(flood)
 IN_NS(interfaces)
+IN_NS(interface_comes_back)
 IN_NS(reader_without_rights)
 
 static void useless_descriptor(void **state)
@@ -419,6 +455,7 @@ int main(void)
 		cmocka_unit_test(ns_found_by_poll),
 		cmocka_unit_test(ns_flood),
 		cmocka_unit_test(ns_interfaces),
+		cmocka_unit_test(ns_interface_comes_back),
 		cmocka_unit_test(ns_reader_without_rights),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
