@@ -24,10 +24,7 @@ const char *drift_action_name(enum drift_action a)
 
 static bool couples(const struct knob *from, const struct name *to)
 {
-	for (size_t i = 0; from && from->also_changes[i]; i++)
-		if (name_match_path(from->also_changes[i], to->path))
-			return true;
-	return false;
+	return from && knob_list_matches(knob_also_changes(from), to);
 }
 
 /* The newest event that explains a change of KEY; NULL: nobody is known. */
