@@ -361,11 +361,13 @@ static void interface_comes_back(struct world *w)
 	if (WIFEXITED(st) && !WEXITSTATUS(st)) {
 		write_value("/proc/sys/net/ipv4/conf/kedge0/rp_filter", "2");
 		CHECK(poller_run(p, &rows, &n) == 0 && !rows[0].err && !rows[0].differs);
+		size_t before = open_files();
 		waitpid(start(del), &st, 0);
 		CHECK(poller_run(p, &rows, &n) == 0 && rows[0].err == ENOENT && !rows[0].observed);
 		waitpid(start(add), &st, 0);
 		write_value("/proc/sys/net/ipv4/conf/kedge0/rp_filter", "1");
 		CHECK(poller_run(p, &rows, &n) == 0 && !rows[0].err && rows[0].differs && !rows[0].before);
+		CHECK(open_files() == before);
 	}
 	poller_free(p);
 	procsys_close(ps);

@@ -29,6 +29,9 @@ static void torn_at_each_byte(void **state)
 		s = open_spool(&found);
 		assert_false(found.new_epoch);
 		assert_int_equal(found.torn, cut - end);
+		struct stat st;
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_size, end);
 		append(s, RECORD_DRIFT, 9);
 		read_all(s, pub);
 		assert_int_equal(all.n, lines + 1);
@@ -130,20 +133,22 @@ static void missing_and_doubled_segments(void **state)
 	(void)state;
 	static const struct {
 		const char *remark;
-		bool remove, copy;
-		int64_t lost;
+		unsigned which;
+		bool remove, lost;
+		int64_t epoch; /* the epoch record is one of the lost */
 	} rows[] = {
-		{ "a middle segment is gone: its records are lost, the rest is carried", true, false, 14 },
-		{ "a segment stands there twice: nothing is lost", false, true, 0 },
+		{ "a middle segment is gone: its records are lost, the rest is carried", 1, true, true, 0 },
+		{ "the first segment is gone before it was sent", 0, true, true, 1 },
+		{ "a segment stands there twice: nothing is lost", 1, false, false, 0 },
 	};
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct spool_found found;
 		struct spool *s = open_spool(NULL);
 		unsigned count;
 		for (int k = 1; k <= 60; k++)
 			append(s, RECORD_DRIFT, k);
 		spool_close(s);
-		const char *path = segment_path(1, &count);
+		const char *path = segment_path(rows[i].which, &count);
 		assert_true(count >= 4);
 		int64_t from = strtoll(strrchr(path, '-') + 1, NULL, 10);
 		if (rows[i].remove) {
@@ -163,8 +168,9 @@ static void missing_and_doubled_segments(void **state)
 		size_t have = 0;
 		for (int k = 1; k <= 60; k++)
 			have += has_mark(k);
-		assert_int_equal(have, 60 - found.lost);
-		assert_int_equal(found.lost > 0, rows[i].lost > 0);
+		assert_int_equal(have, 60 - found.lost + rows[i].epoch);
+		assert_int_equal(all.n, 1 + rows[i].lost + have); /* nothing twice */
+		assert_int_equal(found.lost > 0, rows[i].lost);
 		if (rows[i].lost) {
 			char want[64];
 			snprintf(want, sizeof want, "\"from_seq\":%" PRId64 ",", from);
