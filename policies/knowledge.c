@@ -92,7 +92,16 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
 /* Edit distance of A and B, or MOST + 1 when it is larger than MOST. */
 static unsigned distance(const char *a, const char *b, unsigned most)
 {
+	/* What both begin with does not count, and most keys begin alike. */
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
 	size_t a_len = strlen(a), b_len = strlen(b);
+	while (a_len && b_len && a[a_len - 1] == b[b_len - 1]) {
+		a_len--;
+		b_len--;
+	}
 	unsigned row[KNOB_PATH_ROOM];
 	if (b_len >= KNOB_PATH_ROOM || a_len > b_len + most || b_len > a_len + most)
 		return most + 1;
