@@ -22,7 +22,8 @@ static int client_verify(X509_STORE_CTX *ctx, void *arg)
 	const struct tls_state *state = arg;
 	struct verdict v;
 
-	trust_identify(state->trust, X509_STORE_CTX_get0_cert(ctx), clock_wall(state->clock), NULL, &v, NULL);
+	peer_trust_identify(
+	        state->trust, X509_STORE_CTX_get0_cert(ctx), clock_wall(state->clock), NULL, &v, NULL);
 	X509_STORE_CTX_set_error(ctx, tls_error_of(v.reason));
 	X509_STORE_CTX_set_error_depth(ctx, (int)v.depth);
 	return v.reason == VERIFY_OK;
@@ -71,14 +72,14 @@ static int server_trust(SSL_CTX *ctx, const struct tls_server *conf, struct faul
 	if (!state)
 		return fault_set(f, KE_NOMEM, NULL, NULL, "%s", "");
 	state->clock = conf->clock;
-	int rc = trust_load(conf->host_ca_path, conf->operator_ca_path, &state->trust, f);
+	int rc = peer_trust_load(conf->host_ca_path, conf->operator_ca_path, &state->trust, f);
 	if (!rc)
 		rc = tls_state_attach(ctx, state);
 	if (rc) {
 		tls_state_free(state);
 		return rc;
 	}
-	const STACK_OF(X509) *cas = trust_cas(state->trust);
+	const STACK_OF(X509) *cas = peer_trust_cas(state->trust);
 	for (int i = 0; i < sk_X509_num(cas); i++)
 		if (SSL_CTX_add_client_CA(ctx, sk_X509_value(cas, i)) != 1)
 			return ossl_fault(f, KE_NOMEM, NULL, "cannot name the client CAs");
@@ -130,7 +131,7 @@ int tls_peer_identity(
 		*ret = (struct peer_identity){ .id.kind = IDENTITY_NONE };
 		return KE_OK;
 	}
-	return trust_identify(state->trust, leaf, clock_wall(state->clock), ret, verdict, f);
+	return peer_trust_identify(state->trust, leaf, clock_wall(state->clock), ret, verdict, f);
 }
 
 enum verify_reason tls_peer_reason(const SSL *ssl)

@@ -188,12 +188,12 @@ out:
 
 /* ---- clients ---- */
 
-struct trust {
+struct peer_trust {
 	STACK_OF(X509) * all; /* hosts' first */
 	int host_count;
 };
 
-static int trust_add(struct trust *t, const struct stack_st_X509 *cas, struct fault *f)
+static int trust_add(struct peer_trust *t, const struct stack_st_X509 *cas, struct fault *f)
 {
 	for (int i = 0; i < sk_X509_num(cas); i++) {
 		X509 *ca = sk_X509_value(cas, i);
@@ -210,7 +210,7 @@ static int trust_add(struct trust *t, const struct stack_st_X509 *cas, struct fa
 }
 
 /* One key that vouches for hosts and for operators would make the two kinds one. */
-static int trust_check_apart(const struct trust *t, struct fault *f)
+static int trust_check_apart(const struct peer_trust *t, struct fault *f)
 {
 	for (int i = 0; i < t->host_count; i++)
 		for (int j = t->host_count; j < sk_X509_num(t->all); j++) {
@@ -225,10 +225,10 @@ static int trust_check_apart(const struct trust *t, struct fault *f)
 	return KE_OK;
 }
 
-int trust_make(const struct stack_st_X509 *host_cas, const struct stack_st_X509 *operator_cas,
-        struct trust **ret, struct fault *f)
+int peer_trust_make(const struct stack_st_X509 *host_cas, const struct stack_st_X509 *operator_cas,
+        struct peer_trust **ret, struct fault *f)
 {
-	struct trust *t = calloc(1, sizeof *t);
+	struct peer_trust *t = calloc(1, sizeof *t);
 	int rc = KE_OK;
 
 	if (t)
@@ -244,13 +244,14 @@ int trust_make(const struct stack_st_X509 *host_cas, const struct stack_st_X509 
 	if (!rc)
 		rc = trust_check_apart(t, f);
 	if (rc)
-		trust_free(t);
+		peer_trust_free(t);
 	else
 		*ret = t;
 	return rc;
 }
 
-int trust_load(const char *host_ca_path, const char *operator_ca_path, struct trust **ret, struct fault *f)
+int peer_trust_load(
+        const char *host_ca_path, const char *operator_ca_path, struct peer_trust **ret, struct fault *f)
 {
 	STACK_OF(X509) *hosts = NULL, *operators = NULL;
 	int rc = host_ca_path ? cert_list_load(host_ca_path, &hosts, f) : KE_OK;
@@ -258,13 +259,13 @@ int trust_load(const char *host_ca_path, const char *operator_ca_path, struct tr
 	if (!rc && operator_ca_path)
 		rc = cert_list_load(operator_ca_path, &operators, f);
 	if (!rc)
-		rc = trust_make(hosts, operators, ret, f);
+		rc = peer_trust_make(hosts, operators, ret, f);
 	cert_list_free(hosts);
 	cert_list_free(operators);
 	return rc;
 }
 
-void trust_free(struct trust *t)
+void peer_trust_free(struct peer_trust *t)
 {
 	if (!t)
 		return;
@@ -272,12 +273,12 @@ void trust_free(struct trust *t)
 	free(t);
 }
 
-const struct stack_st_X509 *trust_cas(const struct trust *t)
+const struct stack_st_X509 *peer_trust_cas(const struct peer_trust *t)
 {
 	return t->all;
 }
 
-static bool trust_is_host_ca(const struct trust *t, const X509 *anchor)
+static bool trust_is_host_ca(const struct peer_trust *t, const X509 *anchor)
 {
 	for (int i = 0; i < t->host_count; i++)
 		if (X509_cmp(sk_X509_value(t->all, i), anchor) == 0)
@@ -287,7 +288,7 @@ static bool trust_is_host_ca(const struct trust *t, const X509 *anchor)
 
 /* The chain is good: does ANCHOR's word count for what LEAF says? Fills V and ID. */
 static void identity_judge(
-        const struct trust *t, X509 *leaf, X509 *anchor, struct identity *id, struct verdict *v)
+        const struct peer_trust *t, X509 *leaf, X509 *anchor, struct identity *id, struct verdict *v)
 {
 	struct fault why = { 0 };
 
@@ -301,7 +302,7 @@ static void identity_judge(
 		verdict_set(v, VERIFY_WEAK, 0, leaf, why.what);
 }
 
-int trust_identify(const struct trust *t, X509 *leaf, int64_t now, struct peer_identity *ret,
+int peer_trust_identify(const struct peer_trust *t, X509 *leaf, int64_t now, struct peer_identity *ret,
         struct verdict *verdict, struct fault *f)
 {
 	struct verdict v = { .now = now };
