@@ -52,6 +52,8 @@ int local_complain(struct local *l, const struct fault *f);
 int local_usage(struct local *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The commands. */
+int cmd_run(struct local *l, int argc, char **argv);
+int cmd_enrol(struct local *l, int argc, char **argv);
 int cmd_apply(struct local *l, int argc, char **argv);
 int cmd_diff(struct local *l, int argc, char **argv);
 int cmd_verify(struct local *l, int argc, char **argv);

@@ -93,7 +93,8 @@ static int ids_check(uid_t uid, gid_t gid, uint64_t keep, struct fault *f)
 	if (getresuid(&r, &e, &s) || getresgid(&rg, &eg, &sg) || caps_effective(&have))
 		return failed(f, "getresuid");
 	if (r != uid || e != uid || s != uid || rg != gid || eg != gid || sg != gid || have != keep)
-		return fault_set(f, KE_SYSTEM, NULL, NULL, "users and capabilities are not what was asked for");
+		return fault_set(
+		        f, KE_SYSTEM, NULL, NULL, "users and capabilities are not what was asked for");
 	if (uid != 0 && setresuid(0, 0, 0) == 0)
 		return fault_set(f, KE_SYSTEM, NULL, NULL, "the way back to root is open");
 	return KE_OK;

@@ -14,9 +14,9 @@
 
 #include "proto/err.h"
 
-#define SANDBOX_MAX_PATHS      32
-#define SANDBOX_CAP(cap)       (UINT64_C(1) << (cap))
-#define SANDBOX_LANDLOCK_FULL  3 /* the ABI that also knows truncation: below it confinement is partial */
+#define SANDBOX_MAX_PATHS     32
+#define SANDBOX_CAP(cap)      (UINT64_C(1) << (cap))
+#define SANDBOX_LANDLOCK_FULL 3 /* the ABI that also knows truncation: below it confinement is partial */
 
 enum sandbox_role { SANDBOX_KEEPER, SANDBOX_COURIER };
 enum sandbox_access { SANDBOX_READ, SANDBOX_READ_WRITE };
@@ -41,11 +41,11 @@ struct sandbox_rules {
 struct sandbox_report {
 	pid_t pid;
 	uid_t uid;
-	char cap_eff[17]; /* effective capabilities, 16 hex digits */
-	int no_new_privs; /* 1 */
-	int seccomp;      /* 2: filter; 0: none */
-	int landlock;     /* ABI that was used; 0: none */
-	bool partial;     /* something is missing */
+	char cap_eff[17];   /* effective capabilities, 16 hex digits */
+	int no_new_privs;   /* 1 */
+	int seccomp;        /* 2: filter; 0: none */
+	int landlock;       /* ABI that was used; 0: none */
+	bool partial;       /* something is missing */
 	char selftest[128]; /* "core_pattern EACCES, socket EACCES" */
 };
 
