@@ -45,13 +45,14 @@ int enforce_floor(void *ctx, const char *policy, int64_t serial, struct fault *f
 
 	if (a && serial < a->serial)
 		return fault_set(f, KE_ROLLBACK, NULL, "publish a higher serial",
-		        "serial %lld of '%s' is older than %lld, which this host adopted", (long long)serial, policy,
-		        (long long)a->serial);
+		        "serial %lld of '%s' is older than %lld, which this host adopted", (long long)serial,
+		        policy, (long long)a->serial);
 	return (a && serial == a->serial) || has_failed(k, policy, serial) ? KE_EXIST : KE_OK;
 }
 
-int enforce_plan(struct keeper *k, const struct candidate *candidate, struct policy **ret_policy, struct plan **ret,
-        struct fault *f)
+/* Merge, observe and plan what is in force with CANDIDATE. */
+static int merge_plan(struct keeper *k, const struct candidate *candidate, struct policy **ret_policy,
+        struct plan **ret, struct fault *f)
 {
 	struct originals *o = NULL;
 	struct policy *merged = NULL;
@@ -101,7 +102,7 @@ static int reapply(struct keeper *k, struct fault *f)
 	const struct apply_options ao = { 0 };
 	struct policy *merged = NULL;
 	struct plan *pl = NULL;
-	int rc = enforce_plan(k, NULL, &merged, &pl, f);
+	int rc = merge_plan(k, NULL, &merged, &pl, f);
 
 	if (rc)
 		return rc;
@@ -129,7 +130,8 @@ static void pending_gone(struct keeper *k, enum apply_result result, const char 
 	snprintf(name, sizeof name, "%s", k->pending.name);
 	log_warning("policy=%s serial=%lld %s: %s", name, (long long)k->pending.serial,
 	        result == APPLY_DEGRADED ? "degraded" : "reverted", reason);
-	journalist_apply(k, name, k->pending.version, k->pending.serial, result, reason, NULL, k->pending.hash);
+	journalist_apply(
+	        k, name, k->pending.version, k->pending.serial, result, reason, NULL, k->pending.hash);
 	failed_note(k, name, k->pending.serial);
 	pending_clear(k);
 	if (reapply(k, &f))
@@ -145,7 +147,8 @@ static void pending_adopted(struct keeper *k)
 	struct fault f = { 0 };
 	char line[1024];
 	bool removal = !p->document;
-	int rc = adopted_set(&k->adopted, k->state_dir, p->name, p->serial, p->policy, p->document, p->len, &f);
+	int rc = adopted_set(
+	        &k->adopted, k->state_dir, p->name, p->serial, p->policy, p->document, p->len, &f);
 
 	if (rc) {
 		/* Applied and confirmed, but a restart will not know: say so, and let the next serial heal it. */
@@ -154,9 +157,10 @@ static void pending_adopted(struct keeper *k)
 	} else {
 		p->policy = NULL; /* the list's now */
 	}
-	log_info("policy=%s version=%lld serial=%lld %s", p->name, (long long)p->version, (long long)p->serial,
-	        removal ? "removed" : "confirmed");
-	journalist_apply(k, p->name, p->version, p->serial, removal ? APPLY_REMOVED : APPLY_CONFIRMED, NULL, NULL, p->hash);
+	log_info("policy=%s version=%lld serial=%lld %s", p->name, (long long)p->version,
+	        (long long)p->serial, removal ? "removed" : "confirmed");
+	journalist_apply(k, p->name, p->version, p->serial, removal ? APPLY_REMOVED : APPLY_CONFIRMED, NULL,
+	        NULL, p->hash);
 	pending_clear(k);
 	if ((rc = reapply(k, &f)))
 		log_error("in force, but not as planned: %s", fault_line(&f, line, sizeof line));
@@ -229,14 +233,15 @@ static int check_ceiling(const struct keeper *k, const struct policy *p, struct 
 		enum ceiling_verdict v = ceiling_check(k->engine->ceiling, n);
 		if (v != CEILING_ALLOWED)
 			return fault_set(f, KE_CEILING, name_dotted(n, dotted, sizeof dotted), NULL,
-			        v == CEILING_NEVER ? "no policy may ever set this key" :
-			                             "lies outside this host's ceiling (%s)",
+			        v == CEILING_NEVER ? "no policy may ever set this key"
+			                           : "lies outside this host's ceiling (%s)",
 			        k->config->ceiling);
 	}
 	return KE_OK;
 }
 
-static int pending_set(struct keeper *k, const struct rollout *r, const char *document, size_t len, const struct plan *pl)
+static int pending_set(
+        struct keeper *k, const struct rollout *r, const char *document, size_t len, const struct plan *pl)
 {
 	struct pending *p = &k->pending;
 
@@ -271,7 +276,8 @@ static void applied(struct keeper *k, const struct policy *p, struct plan *pl)
 	link_confirm(k);
 }
 
-int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const char *document, size_t len, struct fault *f)
+int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const char *document, size_t len,
+        struct fault *f)
 {
 	struct keeper *k = ctx;
 	const struct candidate candidate = { .name = r->policy, .policy = p };
@@ -280,16 +286,15 @@ int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const ch
 	int rc = check_ceiling(k, p, f);
 
 	if (!rc)
-		rc = enforce_plan(k, &candidate, &merged, &pl, f);
+		rc = merge_plan(k, &candidate, &merged, &pl, f);
 	if (!rc && pl->verdict)
 		rc = plan_fault(pl, f);
 	if (!rc)
 		rc = pending_set(k, r, document, len, pl);
 	if (rc)
 		goto out;
-	struct apply_options ao = {
-		.confirm_ms = 1000 * (p && p->confirm_timeout ? p->confirm_timeout : k->config->confirm_s)
-	};
+	struct apply_options ao = { .confirm_ms = 1000 * (p && p->confirm_timeout ? p->confirm_timeout
+		                                                                  : k->config->confirm_s) };
 	rc = apply_run(k->engine, merged, pl, &ao, f);
 	if (!rc) {
 		k->pending.policy = p; /* ours now */
@@ -298,8 +303,8 @@ int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const ch
 		char line[1024];
 		log_warning("policy=%s serial=%lld undone: %s", r->policy, (long long)r->serial,
 		        fault_line(f, line, sizeof line));
-		journalist_apply(k, r->policy, r->version, r->serial, rc == KE_DEGRADED ? APPLY_DEGRADED : APPLY_FAILED,
-		        line, pl, NULL);
+		journalist_apply(k, r->policy, r->version, r->serial,
+		        rc == KE_DEGRADED ? APPLY_DEGRADED : APPLY_FAILED, line, pl, NULL);
 		failed_note(k, r->policy, r->serial);
 		pending_clear(k);
 		policy_free(p);
@@ -325,7 +330,7 @@ static void absent_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 
-	if (k->pending.active || enforce_plan(k, NULL, &merged, &pl, &f)) {
+	if (k->pending.active || merge_plan(k, NULL, &merged, &pl, &f)) {
 		absent = true;
 	} else {
 		for (size_t i = 0; i < pl->n; i++)
@@ -333,7 +338,8 @@ static void absent_timer(struct ev_loop *loop, ev_timer *w, int revents)
 		/* An interface makes rows out of one pattern, so the number of rows tells too. */
 		came = pl->n != k->plan->n;
 		for (size_t i = 0; !came && i < pl->n; i++)
-			came = k->plan->keys[i].outcome == OUTCOME_PENDING && pl->keys[i].outcome != OUTCOME_PENDING;
+			came = k->plan->keys[i].outcome == OUTCOME_PENDING &&
+			       pl->keys[i].outcome != OUTCOME_PENDING;
 	}
 	plan_free(pl);
 	policy_free(merged);

@@ -11,8 +11,8 @@
 #include "agent/keeper/keeper.h"
 #include "proto/fileio.h"
 
-#define ERA_AHEAD  (30 * 86400)
-#define ERA_NEAR   (15 * 60)
+#define ERA_AHEAD (30 * 86400)
+#define ERA_NEAR  (15 * 60)
 
 static int era_path(const struct keeper *k, char path[PATH_MAX])
 {

@@ -78,8 +78,8 @@ static int spool_start(struct keeper *k, struct fault *f)
 		return fault_set(f, KE_SYSTEM, "getrandom", NULL, "%s", strerror(errno));
 	int rc = spool_open(&so, &k->spool, &found, f);
 	if (!rc && found.damaged)
-		log_warning("spool: %lld records lost, %lld carried on: %s", (long long)found.lost, (long long)found.carried,
-		        fault_line(f, line, sizeof line));
+		log_warning("spool: %lld records lost, %lld carried on: %s", (long long)found.lost,
+		        (long long)found.carried, fault_line(f, line, sizeof line));
 	return rc;
 }
 
@@ -87,8 +87,8 @@ void journalist_record(struct keeper *k, enum record_kind kind, const struct buf
 {
 	struct fault f = { 0 };
 	char line[1024];
-	int rc = body->rc ? body->rc :
-	                    spool_append(k->spool, kind, era_now(k), buf_text(body), body->len, NULL, &f);
+	int rc = body->rc ? body->rc
+	                  : spool_append(k->spool, kind, era_now(k), buf_text(body), body->len, NULL, &f);
 
 	if (rc)
 		log_error("a record of kind %s is lost: %s", record_kind_name(kind),
@@ -97,8 +97,8 @@ void journalist_record(struct keeper *k, enum record_kind kind, const struct buf
 		link_push(k, urgent ? 0. : TELEMETRY_PUSH_S);
 }
 
-void journalist_apply(struct keeper *k, const char *policy, int64_t version, int64_t serial, enum apply_result result,
-        const char *reason, const struct plan *pl, const unsigned char *hash)
+void journalist_apply(struct keeper *k, const char *policy, int64_t version, int64_t serial,
+        enum apply_result result, const char *reason, const struct plan *pl, const unsigned char *hash)
 {
 	struct buf body = BUF_INIT(RECORD_MAX_BYTES);
 	const struct compose_apply a = { .policy = policy,
@@ -127,7 +127,8 @@ static bool told(struct keeper *k, const char *name, const struct fault *f)
 	return false;
 }
 
-void journalist_refusal(void *ctx, enum refusal_what what, const char *name, int64_t serial, const struct fault *f)
+void journalist_refusal(
+        void *ctx, enum refusal_what what, const char *name, int64_t serial, const struct fault *f)
 {
 	struct keeper *k = ctx;
 	struct buf body = BUF_INIT(RECORD_MAX_BYTES);
@@ -168,8 +169,10 @@ static bool process_read(const char *name, pid_t pid, struct status_process *ret
 	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
 	if (pid <= 0 || file_read(path, 16384, &text, &len, NULL))
 		return false;
-	bool good = status_field(text, "\nUid:", uid, sizeof uid) && status_field(text, "\nCapEff:", cap_eff, 32) &&
-	        status_field(text, "\nNoNewPrivs:", nnp, sizeof nnp) && status_field(text, "\nSeccomp:", seccomp, sizeof seccomp);
+	bool good = status_field(text, "\nUid:", uid, sizeof uid) &&
+	            status_field(text, "\nCapEff:", cap_eff, 32) &&
+	            status_field(text, "\nNoNewPrivs:", nnp, sizeof nnp) &&
+	            status_field(text, "\nSeccomp:", seccomp, sizeof seccomp);
 	file_free(text);
 	if (good)
 		*ret = (struct status_process){ .name = name,
@@ -192,12 +195,13 @@ static size_t policies_fill(const struct keeper *k, struct status_policy *rows)
 		bool waits = k->pending.active && strcmp(k->pending.name, a->name) == 0;
 		rows[n++] = (struct status_policy){ a->name, waits ? k->pending.version : a->version,
 			waits ? k->pending.serial : a->serial,
-			waits                                                    ? "unconfirmed" :
-			!selector_match(a->policy->selector, &k->facts) ? "not_selected" :
-			                                                  "applied" };
+			waits                                             ? "unconfirmed"
+			: !selector_match(a->policy->selector, &k->facts) ? "not_selected"
+			                                                  : "applied" };
 	}
 	if (k->pending.active && !adopted_find(&k->adopted, k->pending.name))
-		rows[n++] = (struct status_policy){ k->pending.name, k->pending.version, k->pending.serial, "unconfirmed" };
+		rows[n++] = (struct status_policy){ k->pending.name, k->pending.version, k->pending.serial,
+			"unconfirmed" };
 	return n;
 }
 
@@ -230,7 +234,8 @@ void journalist_status_body(struct keeper *k, struct buf *out)
 	s.memory_bytes = (int64_t)k->facts.memory_bytes;
 	s.cpus = k->facts.cpus;
 	for (size_t i = 0; i < k->facts.n_labels; i++)
-		labels[s.n_labels++] = (struct status_label){ k->facts.labels[i].name, k->facts.labels[i].value };
+		labels[s.n_labels++] =
+		        (struct status_label){ k->facts.labels[i].name, k->facts.labels[i].value };
 	const struct {
 		const char *name;
 		pid_t pid;
@@ -262,7 +267,8 @@ static void status_timer(struct ev_loop *loop, ev_timer *w, int revents)
 
 void journalist_status_soon(struct keeper *k)
 {
-	if (!k->spool || !ev_is_active(&k->status) || ev_timer_remaining(k->loop, &k->status) <= STATUS_SOON_S)
+	if (!k->spool || !ev_is_active(&k->status) ||
+	        ev_timer_remaining(k->loop, &k->status) <= STATUS_SOON_S)
 		return;
 	ev_timer_stop(k->loop, &k->status);
 	ev_timer_set(&k->status, STATUS_SOON_S, 0.);
@@ -279,7 +285,8 @@ static void sockets_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 
-	if (getrandom(so.hash_key, sizeof so.hash_key, 0) != sizeof so.hash_key || sockets_measure(&so, k->report, &f)) {
+	if (getrandom(so.hash_key, sizeof so.hash_key, 0) != sizeof so.hash_key ||
+	        sockets_measure(&so, k->report, &f)) {
 		log_warning("sockets cannot be counted: %s", f.what);
 		return;
 	}

@@ -112,8 +112,8 @@ struct keeper {
 
 	int control; /* listening agent.sock; -1: none */
 	ev_io control_io;
-	const char *confinement;  /* "full" or "partial" */
-	char selftest[160];       /* what the sandbox proved at start */
+	const char *confinement; /* "full" or "partial" */
+	char selftest[160];      /* what the sandbox proved at start */
 };
 
 /* era.c */
@@ -142,13 +142,10 @@ void link_refresh(struct keeper *k);
 /* At start: what an unclean end left behind, then what was adopted, without network. */
 int enforce_start(struct keeper *k, struct fault *f);
 int enforce_floor(void *ctx, const char *policy, int64_t serial, struct fault *f);
-int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const char *document, size_t len, struct fault *f);
+int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const char *document, size_t len,
+        struct fault *f);
 /* The confirmation came: RC 0, or why not. */
 void enforce_confirmed(struct keeper *k, int rc, const char *why);
-/* Merge, observe and plan what is in force with CANDIDATE. */
-int enforce_plan(struct keeper *k, const struct candidate *candidate, struct policy **ret_policy, struct plan **ret,
-        struct fault *f);
-
 /* lookout.c */
 int lookout_start(struct keeper *k, int fanotify_fd, struct fault *f);
 /* Watch the keys of k->plan from now on. */
@@ -159,9 +156,10 @@ void lookout_stop(struct keeper *k);
 int journalist_start(struct keeper *k, struct fault *f);
 /* Spool one record; URGENT: push at once. Trouble is logged. */
 void journalist_record(struct keeper *k, enum record_kind kind, const struct buf *body, bool urgent);
-void journalist_apply(struct keeper *k, const char *policy, int64_t version, int64_t serial, enum apply_result result,
-        const char *reason, const struct plan *pl, const unsigned char *hash);
-void journalist_refusal(void *ctx, enum refusal_what what, const char *name, int64_t serial, const struct fault *f);
+void journalist_apply(struct keeper *k, const char *policy, int64_t version, int64_t serial,
+        enum apply_result result, const char *reason, const struct plan *pl, const unsigned char *hash);
+void journalist_refusal(
+        void *ctx, enum refusal_what what, const char *name, int64_t serial, const struct fault *f);
 /* Something of the status changed: report it soon. */
 void journalist_status_soon(struct keeper *k);
 /* The body of a status record. */

@@ -131,7 +131,8 @@ static void forked(struct keeper *k, const char *text)
 	struct fault f = { 0 };
 
 	if (sscanf(text, "%16s %lld %64s", epoch_text, &seq, head_text) != 3 || strlen(epoch_text) != 16 ||
-	        sscanf(epoch_text, "%llx", &epoch) != 1 || !hex_decode(head_text, strlen(head_text), head, sizeof head) ||
+	        sscanf(epoch_text, "%llx", &epoch) != 1 ||
+	        !hex_decode(head_text, strlen(head_text), head, sizeof head) ||
 	        getrandom(&next, sizeof next, 0) != sizeof next) {
 		log_error("the server names no place where our records stand: '%s'", text);
 		return;

@@ -32,7 +32,8 @@ static void contest_save(const struct keeper *k)
 	struct fault f;
 
 	contest_write(k->contest, &text);
-	if (!text.rc && !contest_path(k, path) && file_replace(path, text.data, text.len, 0600, FILE_VOLATILE, &f))
+	if (!text.rc && !contest_path(k, path) &&
+	        file_replace(path, text.data, text.len, 0600, FILE_VOLATILE, &f))
 		log_warning("contests are not kept over a restart: %s", f.what);
 	buf_free(&text);
 }
@@ -92,11 +93,12 @@ static void settle(struct keeper *k, struct drift *d)
 			poller_expect(k->poller, &d->key, d->wanted);
 		}
 	}
-	log_info("drift key=%s wanted=%s now=%s action=%s writer=%s pid=%d", name_dotted(&d->key, dotted, sizeof dotted),
-	        d->wanted, d->new_value ? d->new_value : "(gone)", drift_action_name(d->action),
-	        d->writer.state == WRITER_KNOWN ? d->writer.comm :
-	        d->writer.state == WRITER_GONE  ? "(exited before identified)" :
-	                                          "(unknown)",
+	log_info("drift key=%s wanted=%s now=%s action=%s writer=%s pid=%d",
+	        name_dotted(&d->key, dotted, sizeof dotted), d->wanted,
+	        d->new_value ? d->new_value : "(gone)", drift_action_name(d->action),
+	        d->writer.state == WRITER_KNOWN  ? d->writer.comm
+	        : d->writer.state == WRITER_GONE ? "(exited before identified)"
+	                                         : "(unknown)",
 	        (int)d->writer.pid);
 	compose_drift(d, k->config->report_cmdline, &body);
 	journalist_record(k, RECORD_DRIFT, &body, true);
@@ -221,7 +223,8 @@ static void fanotify_ready(struct ev_loop *loop, ev_io *w, int revents)
 	(void)revents;
 
 	do {
-		what = fanotify_source_read(&k->fanotify, now, events, sizeof events / sizeof events[0], &n, &resume);
+		what = fanotify_source_read(
+		        &k->fanotify, now, events, sizeof events / sizeof events[0], &n, &resume);
 		for (size_t i = 0; i < n; i++)
 			remember(k, &events[i]);
 	} while (what & FANOTIFY_MORE);
@@ -277,9 +280,10 @@ void lookout_stop(struct keeper *k)
 static bool watchable(const struct plan_key *key)
 {
 	return !key->setting->release &&
-	       (key->outcome == OUTCOME_APPLIED || key->outcome == OUTCOME_ALREADY || key->outcome == OUTCOME_DIFFERS ||
-	               key->outcome == OUTCOME_PLANNED || key->outcome == OUTCOME_UNTOUCHED ||
-	               key->outcome == OUTCOME_RESTORED || key->outcome == OUTCOME_CONFLICT);
+	       (key->outcome == OUTCOME_APPLIED || key->outcome == OUTCOME_ALREADY ||
+	               key->outcome == OUTCOME_DIFFERS || key->outcome == OUTCOME_PLANNED ||
+	               key->outcome == OUTCOME_UNTOUCHED || key->outcome == OUTCOME_RESTORED ||
+	               key->outcome == OUTCOME_CONFLICT);
 }
 
 void lookout_set(struct keeper *k)

@@ -35,8 +35,8 @@ static int arguments_read(int argc, char **argv, struct arguments *ret)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "ipc", required_argument, NULL, 'i' }, { "control", required_argument, NULL, 'o' },
-		{ "fanotify", required_argument, NULL, 'f' }, { "supervisor-pid", required_argument, NULL, 's' },
-		{ NULL, 0, NULL, 0 } };
+		{ "fanotify", required_argument, NULL, 'f' },
+		{ "supervisor-pid", required_argument, NULL, 's' }, { NULL, 0, NULL, 0 } };
 	int opt;
 
 	*ret = (struct arguments){ .config = CONFIG_PATH, .ipc = -1, .control = -1, .fanotify = -1 };
@@ -109,19 +109,22 @@ static int keeper_open(struct keeper *k, const struct arguments *a, struct fault
 /* No way back from here. */
 static int keeper_lock(struct keeper *k, struct fault *f)
 {
-	const struct sandbox_path paths[] = { { "/proc", SANDBOX_READ }, { "/proc/sys/net", SANDBOX_WRITE },
-		{ k->state_dir, SANDBOX_WRITE }, { k->config->run_dir, SANDBOX_WRITE } };
-	const struct sandbox_rules rules = {
-		.role = SANDBOX_KEEPER, .paths = paths, .n_paths = sizeof paths / sizeof paths[0]
-	};
+	const struct sandbox_path paths[] = { { "/proc", SANDBOX_READ },
+		{ k->config->full_profile ? "/proc/sys" : "/proc/sys/net", SANDBOX_READ_WRITE },
+		{ k->state_dir, SANDBOX_READ_WRITE }, { k->config->run_dir, SANDBOX_READ_WRITE } };
+	const struct sandbox_rules rules = { .role = SANDBOX_KEEPER,
+		.paths = paths,
+		.n = sizeof paths / sizeof paths[0],
+		.strict = k->config->full_profile };
 	struct sandbox_report report;
 	int rc = sandbox_lock(&rules, &report, f);
 
 	if (rc)
 		return rc;
-	k->confinement = report.complete ? "full" : "partial";
+	k->confinement = report.partial ? "partial" : "full";
 	snprintf(k->selftest, sizeof k->selftest, "%s", report.selftest);
-	log_info("confinement=%s landlock=%d selftest='%s'", k->confinement, report.landlock_abi, report.selftest);
+	log_info(
+	        "confinement=%s landlock=%d selftest='%s'", k->confinement, report.landlock, report.selftest);
 	return KE_OK;
 }
 
