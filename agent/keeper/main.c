@@ -77,6 +77,7 @@ static char *path_join(const char *dir, const char *name)
 /* Everything that needs files and sockets which the sandbox will not let be opened later. */
 static int keeper_open(struct keeper *k, const struct arguments *a, struct fault *f)
 {
+	struct fault kept = { 0 };
 	struct trust *t = NULL;
 	int rc = agent_config_read(a->config, &k->config, f);
 
@@ -95,10 +96,13 @@ static int keeper_open(struct keeper *k, const struct arguments *a, struct fault
 	if ((rc = dir_make(k->trust_dir, 0700, f)) || (rc = engine_open(&eo, &k->engine, f)) ||
 	        (rc = facts_read(&k->facts, f)) || (rc = era_open(k, f)) ||
 	        (rc = adopted_read(k->state_dir, &k->adopted, f)) ||
-	        (rc = cache_open(k->trust_dir, k->config->root, &t, f)))
+	        (rc = cache_open(k->trust_dir, k->config->root, &t, &kept))) {
+		if (kept.code)
+			*f = kept;
 		return rc;
-	if (f->code)
-		log_warning("kept metadata: %s", f->what);
+	}
+	if (kept.code)
+		log_warning("kept metadata: %s: %s", kept.where, kept.what);
 	k->facts.labels = k->config->labels;
 	k->facts.n_labels = k->config->n_labels;
 	if ((rc = link_verify_open(k, t)))
