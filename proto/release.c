@@ -1,0 +1,343 @@
+/* release.c — the edits of a release, made on the trees of the roles so that members we do not know survive.
+ *
+ * Refuses what clients of any make could read in two ways, or not at all. Called by `kedge repo`, and by tests through
+ * repo_sim. */
+#include "proto/release.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <cJSON.h>
+
+#include "proto/clock.h"
+#include "proto/codec.h"
+#include "proto/release_state.h"
+#include "proto/strict.h"
+#include "proto/tree.h"
+
+static int no_memory(struct fault *f)
+{
+	return fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");
+}
+
+int release_new(struct release **ret)
+{
+	struct release *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return KE_NOMEM;
+	*ret = r;
+	return KE_OK;
+}
+
+static void draft_free(struct draft *d)
+{
+	if (!d)
+		return;
+	cJSON_Delete(d->tree);
+	cJSON_Delete(d->next);
+	free(d->name);
+	free(d);
+}
+
+void release_free(struct release *r)
+{
+	if (!r)
+		return;
+	while (r->drafts) {
+		struct draft *d = r->drafts;
+		r->drafts = d->link;
+		draft_free(d);
+	}
+	trust_doc_free(&r->root);
+	free(r);
+}
+
+struct draft *release_find(const struct release *r, const char *role)
+{
+	for (struct draft *d = r->drafts; d; d = d->link)
+		if (strcmp(d->name, role) == 0)
+			return d;
+	return NULL;
+}
+
+static int need_role(const struct release *r, const char *role, struct draft **ret, struct fault *f)
+{
+	*ret = release_find(r, role);
+	return *ret ? KE_OK : fault_set(f, KE_NOENT, role, "load it first", "the role is not loaded");
+}
+
+int release_draft_add(
+        struct release *r, const char *name, struct cJSON *tree, int64_t version, struct fault *f)
+{
+	struct draft *d = calloc(1, sizeof *d), **end = &r->drafts;
+
+	if (d)
+		d->name = strdup(name);
+	if (!d || !d->name || !tree) {
+		cJSON_Delete(tree);
+		draft_free(d);
+		return no_memory(f);
+	}
+	d->tree = tree;
+	d->version = version;
+	d->dirty = version == 0;
+	while (*end)
+		end = &(*end)->link;
+	*end = d;
+	return KE_OK;
+}
+
+static struct cJSON *tree_new(const char *type)
+{
+	cJSON *tree = cJSON_CreateObject();
+
+	if (tree && (!cJSON_AddStringToObject(tree, "_type", type) ||
+	                    !cJSON_AddStringToObject(tree, "spec_version", "1.0.34"))) {
+		cJSON_Delete(tree);
+		return NULL;
+	}
+	return tree;
+}
+
+static int init_root(struct cJSON *root, bool consistent)
+{
+	cJSON *roles = cJSON_AddObjectToObject(root, "roles");
+
+	if (!roles || !cJSON_AddBoolToObject(root, "consistent_snapshot", consistent) ||
+	        !cJSON_AddObjectToObject(root, "keys"))
+		return KE_NOMEM;
+	for (int i = 0; i < TUF_TOP_COUNT; i++) {
+		cJSON *role = cJSON_AddObjectToObject(roles, tuf_top_names[i]);
+		if (!role || !cJSON_AddArrayToObject(role, "keyids") ||
+		        !cJSON_AddNumberToObject(role, "threshold", 1))
+			return KE_NOMEM;
+	}
+	return KE_OK;
+}
+
+int release_init(struct release *r, bool consistent_snapshot, struct fault *f)
+{
+	if (r->drafts)
+		return fault_set(f, KE_EXIST, NULL, NULL, "the release has roles already");
+	for (int i = 0; i < TUF_TOP_COUNT; i++) {
+		struct cJSON *tree = tree_new(tuf_top_names[i]);
+		bool ok = tree && (i == TUF_ROOT             ? !init_root(tree, consistent_snapshot)
+		                          : i == TUF_TARGETS ? tree_object(tree, "targets") != NULL
+		                                             : tree_object(tree, "meta") != NULL);
+		if (!ok) {
+			cJSON_Delete(tree);
+			return no_memory(f);
+		}
+		int rc = release_draft_add(r, tuf_top_names[i], tree, 0, f);
+		if (rc)
+			return rc;
+	}
+	r->fresh = true;
+	return KE_OK;
+}
+
+static int top_index(const char *role)
+{
+	for (int i = 0; i < TUF_TOP_COUNT; i++)
+		if (strcmp(role, tuf_top_names[i]) == 0)
+			return i;
+	return -1;
+}
+
+/* A delegated role is good when one of the loaded roles delegates to it with keys that signed it. */
+static int open_delegated(const struct release *r, const char *role, const void *data, size_t len,
+        struct trust_doc *ret, struct fault *f)
+{
+	int rc = fault_set(
+	        f, KE_UNTRUSTED, NULL, "load the delegating role first", "no loaded role delegates to it");
+
+	for (const struct draft *d = r->drafts; d; d = d->link) {
+		struct place at = place_root(d->tree);
+		struct tuf_targets *targets;
+		if (tuf_targets_parse(&at, &targets, NULL))
+			continue;
+		for (size_t i = 0; i < targets->n_delegations && rc; i++)
+			if (strcmp(targets->delegations[i].name, role) == 0)
+				rc = trust_doc_open(
+				        TUF_TARGETS, data, len, &targets->delegations[i].signers, ret, f);
+		tuf_targets_free(targets);
+		if (!rc)
+			break;
+	}
+	return rc;
+}
+
+static int open_published(const struct release *r, const char *role, const void *data, size_t len,
+        struct trust_doc *ret, struct fault *f)
+{
+	int top = top_index(role);
+
+	if (top == TUF_ROOT)
+		return trust_doc_open(TUF_ROOT, data, len, NULL, ret, f);
+	if (!r->root.root)
+		return fault_set(f, KE_USAGE, NULL, NULL, "load root first");
+	if (top < 0)
+		return open_delegated(r, role, data, len, ret, f);
+	return trust_doc_open((enum tuf_top)top, data, len, &r->root.root->roles[top], ret, f);
+}
+
+int release_load(struct release *r, const char *role, const void *data, size_t len, struct fault *f)
+{
+	struct trust_doc doc = { 0 };
+	struct place part;
+	int rc = release_find(r, role) ? fault_set(f, KE_EXIST, NULL, NULL, "loaded already")
+	                               : open_published(r, role, data, len, &doc, f);
+
+	if (!rc)
+		rc = envelope_signed(doc.env, &part, f);
+	if (!rc)
+		rc = release_draft_add(
+		        r, role, cJSON_Duplicate(part.node, true), trust_doc_header(&doc)->version, f);
+	if (!rc && doc.root)
+		trust_doc_move(&r->root, &doc);
+	trust_doc_free(&doc);
+	if (rc)
+		fault_at(f, "%s", role);
+	return rc;
+}
+
+/* The role object in root, and the root draft, which is dirty from now on as is ROLE itself. */
+static int root_role(
+        struct release *r, const char *role, struct cJSON **ret_root, struct cJSON **ret, struct fault *f)
+{
+	struct draft *root = NULL;
+	int rc = need_role(r, "root", &root, f);
+
+	if (rc)
+		return rc;
+	cJSON *roles = cJSON_GetObjectItemCaseSensitive(root->tree, "roles");
+	cJSON *item = top_index(role) < 0 ? NULL : cJSON_GetObjectItemCaseSensitive(roles, role);
+	if (!item)
+		return fault_set(f, KE_NAME, role, NULL, "no top-level role");
+	*ret_root = root->tree;
+	*ret = item;
+	root->dirty = true;
+	struct draft *self = release_find(r, role);
+	if (self)
+		self->dirty = true;
+	return KE_OK;
+}
+
+static int keyid_index(const struct cJSON *keyids, const char *keyid)
+{
+	int i = 0;
+
+	for (const cJSON *item = keyids->child; item; item = item->next, i++)
+		if (cJSON_IsString(item) && strcmp(item->valuestring, keyid) == 0)
+			return i;
+	return -1;
+}
+
+int release_key_list(struct cJSON *keys, struct cJSON *keyids, const struct cJSON *key, struct fault *f)
+{
+	char id[KEYID_ROOM];
+	struct pubkey *parsed;
+	struct place at = place_root(key);
+	int rc = pubkey_parse(&at, &parsed, f);
+
+	if (rc)
+		return rc;
+	bool usable = pubkey_usable(parsed);
+	memcpy(id, pubkey_id(parsed), sizeof id);
+	pubkey_free(parsed);
+	if (!usable)
+		return fault_set(f, KE_KEY, NULL, "use ed25519, ecdsa on P-256, or rsa of 2048 bits or more",
+		        "clients cannot use this key");
+	if (!cJSON_GetObjectItemCaseSensitive(keys, id) && tree_set(keys, id, cJSON_Duplicate(key, true)))
+		return no_memory(f);
+	if (keyid_index(keyids, id) >= 0)
+		return KE_OK;
+	cJSON *item = cJSON_CreateString(id);
+	if (!item || !cJSON_AddItemToArray(keyids, item)) {
+		cJSON_Delete(item);
+		return no_memory(f);
+	}
+	return KE_OK;
+}
+
+int release_key_add(struct release *r, const char *role, const struct cJSON *key, struct fault *f)
+{
+	struct cJSON *root = NULL, *item = NULL;
+	int rc = root_role(r, role, &root, &item, f);
+
+	return rc ? rc
+	          : release_key_list(cJSON_GetObjectItemCaseSensitive(root, "keys"),
+	                    cJSON_GetObjectItemCaseSensitive(item, "keyids"), key, f);
+}
+
+static bool key_used(const struct cJSON *roles, const char *keyid)
+{
+	for (const cJSON *role = roles->child; role; role = role->next) {
+		const cJSON *keyids = cJSON_GetObjectItemCaseSensitive(role, "keyids");
+		if (keyids && keyid_index(keyids, keyid) >= 0)
+			return true;
+	}
+	return false;
+}
+
+int release_key_drop(struct release *r, const char *role, const char *keyid, struct fault *f)
+{
+	struct cJSON *root = NULL, *item = NULL;
+	int rc = root_role(r, role, &root, &item, f);
+
+	if (rc)
+		return rc;
+	cJSON *keyids = cJSON_GetObjectItemCaseSensitive(item, "keyids");
+	int i = keyid_index(keyids, keyid);
+	if (i < 0)
+		return fault_set(f, KE_NOENT, role, NULL, "the role has no key %.16s", keyid);
+	cJSON_DeleteItemFromArray(keyids, i);
+	if (!key_used(cJSON_GetObjectItemCaseSensitive(root, "roles"), keyid))
+		cJSON_DeleteItemFromObjectCaseSensitive(
+		        cJSON_GetObjectItemCaseSensitive(root, "keys"), keyid);
+	return KE_OK;
+}
+
+int release_threshold(struct release *r, const char *role, unsigned threshold, struct fault *f)
+{
+	struct cJSON *root = NULL, *item = NULL;
+	int rc = threshold ? root_role(r, role, &root, &item, f)
+	                   : fault_set(f, KE_RANGE, role, NULL, "a threshold is 1 or more");
+
+	if (!rc && tree_set(item, "threshold", cJSON_CreateNumber(threshold)))
+		rc = no_memory(f);
+	return rc;
+}
+
+int release_expires(struct release *r, const char *role, int64_t when, struct fault *f)
+{
+	char text[TIME_TEXT_ROOM];
+	struct draft *d = NULL;
+	int rc = need_role(r, role, &d, f);
+
+	if (!rc && tree_set(d->tree, "expires", cJSON_CreateString(time_format(when, text))))
+		rc = no_memory(f);
+	if (!rc)
+		d->dirty = true;
+	return rc;
+}
+
+int release_floor(struct release *r, const char *role, int64_t floor, struct fault *f)
+{
+	struct draft *d = NULL;
+	int rc = need_role(r, role, &d, f);
+
+	if (!rc && (floor < 0 || floor >= STRICT_INT_MAX))
+		rc = fault_set(f, KE_RANGE, role, NULL, "no version");
+	if (!rc && floor > d->version)
+		d->version = floor;
+	return rc;
+}
+
+int64_t release_version(const struct release *r, const char *role)
+{
+	const struct draft *d = release_find(r, role);
+
+	return d ? d->version : 0;
+}

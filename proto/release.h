@@ -1,0 +1,95 @@
+/* release.h — the publisher: the next versions of a TUF repository's roles, as bytes.
+ *
+ * Load what is published, change it, write. Only roles that changed (and snapshot and timestamp with them) get a new
+ * version, always the previous one plus one; an entry of the snapshot is never dropped, because clients refuse that. Each
+ * file is verified with the client's own code before it is handed out. Nothing is read or written here.
+ *
+ *	release_new(&r);
+ *	release_init(r, true);                    or   release_load(r, "root", ...), "timestamp", "snapshot", "targets", ...
+ *	release_key_add(r, "root", signkey_public(key), &f); ...
+ *	release_expires(r, "timestamp", now + 86400, &f);
+ *	release_target_set(r, "targets", "a/b.json", data, len, NULL, &f);
+ *	release_write(r, now, keys, n_keys, &files, &f);
+ *
+ * Roles are named as in metadata: the four top-level ones, or a delegated role's own name.
+ */
+#ifndef KEDGE_PROTO_RELEASE_H
+#define KEDGE_PROTO_RELEASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/err.h"
+#include "proto/signkey.h"
+
+struct cJSON;
+struct release;
+
+/* An empty release; release_free() it. KE_NOMEM. */
+int release_new(struct release **ret);
+void release_free(struct release *r);
+/* Begin a new repository: four roles without keys, threshold 1, no targets, no expiry set. */
+int release_init(struct release *r, bool consistent_snapshot, struct fault *f);
+/* Take a published file as the present state of ROLE. Load root first, a delegating role before its delegated ones. Its
+ * signatures are checked (KE_SIGNATURE), its expiry is not. KE_EXIST when ROLE is loaded already. A role that is not
+ * loaded is carried in the snapshot as it is listed. */
+int release_load(struct release *r, const char *role, const void *data, size_t len, struct fault *f);
+
+/* Keys and threshold of a top-level ROLE. KEY is a key object (copied). A role whose keys change is signed anew, when it
+ * is loaded. Taking the timestamp's or snapshot's keys away makes clients forget their version floors. */
+int release_key_add(struct release *r, const char *role, const struct cJSON *key, struct fault *f);
+int release_key_drop(struct release *r, const char *role, const char *keyid, struct fault *f);
+int release_threshold(struct release *r, const char *role, unsigned threshold, struct fault *f);
+/* Let the next version of ROLE expire at WHEN, and write one. Without this a new version keeps the old expiry. */
+int release_expires(struct release *r, const char *role, int64_t when, struct fault *f);
+/* The version of ROLE is at least FLOOR before the next write: for versions that are known from elsewhere. */
+int release_floor(struct release *r, const char *role, int64_t floor, struct fault *f);
+/* The last written or loaded version of ROLE; 0 when there is none. */
+int64_t release_version(const struct release *r, const char *role);
+
+/* List or replace the target PATH in ROLE with the length and SHA-256 of DATA. CUSTOM (copied) may be NULL. KE_NAME for
+ * a path that trust_find() would refuse. */
+int release_target_set(struct release *r, const char *role, const char *path, const void *data, size_t len,
+        const struct cJSON *custom, struct fault *f);
+/* KE_NOENT when ROLE does not list PATH. */
+int release_target_drop(struct release *r, const char *role, const char *path, struct fault *f);
+
+struct release_delegation {
+	const char *name;
+	const struct cJSON *const *keys; /* key objects */
+	size_t n_keys;
+	unsigned threshold;
+	const char *const *patterns;
+	size_t n_patterns;
+	bool by_hash; /* patterns are path_hash_prefixes */
+	bool terminating;
+};
+/* Let PARENT delegate to D->name, in the place of a former delegation of that name or behind all others. The delegated
+ * role begins empty unless it is loaded. Refused: names of top-level roles (KE_NAME), patterns with '[', ']' or '\',
+ * which other clients read differently (KE_VALUE). */
+int release_delegate(
+        struct release *r, const char *parent, const struct release_delegation *d, struct fault *f);
+/* End a delegation. The role's file stays listed in the snapshot. KE_NOENT. */
+int release_undelegate(struct release *r, const char *parent, const char *name, struct fault *f);
+
+struct release_file {
+	char *role; /* "targets" */
+	char *name; /* as in the metadata URL, percent-encoded: "7.targets.json", "timestamp.json" */
+	char *data;
+	size_t len;
+};
+struct release_files {
+	struct release_file *list; /* in the order in which they are to be published: timestamp last */
+	size_t n;
+};
+
+/* Write the next version of every role that changed, signed by those of the N KEYS that the role names; a new root also
+ * by the keys of the root before it. NOW is refused as an expiry (KE_EXPIRED). Too few keys: KE_SIGNATURE, naming the
+ * role. On failure R is as it was; on success what was written is the present state and the next release may begin.
+ * Nothing to write is 0 with no files. release_files_free() them. */
+int release_write(struct release *r, int64_t now, const struct signkey *const *keys, size_t n,
+        struct release_files *ret, struct fault *f);
+void release_files_free(struct release_files *files);
+
+#endif
