@@ -61,7 +61,7 @@ void tls_state_free(struct tls_state *state)
 {
 	if (!state)
 		return;
-	trust_free(state->trust);
+	callers_free(state->trust);
 	cert_list_free(state->cas);
 	free(state);
 }

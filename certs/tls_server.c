@@ -9,6 +9,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 
+#include "certs/cert.h"
 #include "certs/ossl.h"
 #include "certs/tls_state.h"
 
@@ -16,13 +17,36 @@
 #define CLIENT_CHAIN_MAX 16384
 #define TICKET_KEYS_LEN  80 /* OpenSSL 3: name, HMAC and AES key of stateless tickets */
 
+/* Tell OpenSSL the chain that was found, so that SSL_get0_verified_chain() has it: leaf, then the CA that vouches. */
+static bool chain_tell(X509_STORE_CTX *ctx, const struct callers *callers, const struct peer_identity *id)
+{
+	const STACK_OF(X509) *cas = callers_cas(callers);
+	unsigned char digest[SHA256_LEN];
+	STACK_OF(X509) *chain = NULL;
+
+	for (int i = 0; i < sk_X509_num(cas) && !chain; i++) {
+		X509 *ca = sk_X509_value(cas, i);
+		if (cert_fingerprint(ca, digest) || memcmp(digest, id->ca, sizeof digest) != 0)
+			continue;
+		if (cert_list_of(X509_STORE_CTX_get0_cert(ctx), ca, &chain))
+			return false;
+	}
+	if (chain)
+		X509_STORE_CTX_set0_verified_chain(ctx, chain);
+	return chain != NULL;
+}
+
 /* In the handshake, instead of OpenSSL's own check. */
 static int client_verify(X509_STORE_CTX *ctx, void *arg)
 {
 	const struct tls_state *state = arg;
+	struct peer_identity id;
 	struct verdict v;
 
-	trust_identify(state->trust, X509_STORE_CTX_get0_cert(ctx), clock_wall(state->clock), NULL, &v, NULL);
+	if (!callers_identify(state->trust, X509_STORE_CTX_get0_cert(ctx), clock_wall(state->clock), &id, &v,
+	            NULL) &&
+	        !chain_tell(ctx, state->trust, &id))
+		v.reason = VERIFY_BROKEN;
 	X509_STORE_CTX_set_error(ctx, tls_error_of(v.reason));
 	X509_STORE_CTX_set_error_depth(ctx, (int)v.depth);
 	return v.reason == VERIFY_OK;
@@ -71,14 +95,14 @@ static int server_trust(SSL_CTX *ctx, const struct tls_server *conf, struct faul
 	if (!state)
 		return fault_set(f, KE_NOMEM, NULL, NULL, "%s", "");
 	state->clock = conf->clock;
-	int rc = trust_load(conf->host_ca_path, conf->operator_ca_path, &state->trust, f);
+	int rc = callers_load(conf->host_ca_path, conf->operator_ca_path, &state->trust, f);
 	if (!rc)
 		rc = tls_state_attach(ctx, state);
 	if (rc) {
 		tls_state_free(state);
 		return rc;
 	}
-	const STACK_OF(X509) *cas = trust_cas(state->trust);
+	const STACK_OF(X509) *cas = callers_cas(state->trust);
 	for (int i = 0; i < sk_X509_num(cas); i++)
 		if (SSL_CTX_add_client_CA(ctx, sk_X509_value(cas, i)) != 1)
 			return ossl_fault(f, KE_NOMEM, NULL, "cannot name the client CAs");
@@ -130,7 +154,7 @@ int tls_peer_identity(
 		*ret = (struct peer_identity){ .id.kind = IDENTITY_NONE };
 		return KE_OK;
 	}
-	return trust_identify(state->trust, leaf, clock_wall(state->clock), ret, verdict, f);
+	return callers_identify(state->trust, leaf, clock_wall(state->clock), ret, verdict, f);
 }
 
 enum verify_reason tls_peer_reason(const SSL *ssl)

@@ -188,12 +188,12 @@ out:
 
 /* ---- clients ---- */
 
-struct trust {
+struct callers {
 	STACK_OF(X509) * all; /* hosts' first */
 	int host_count;
 };
 
-static int trust_add(struct trust *t, const struct stack_st_X509 *cas, struct fault *f)
+static int callers_add(struct callers *t, const struct stack_st_X509 *cas, struct fault *f)
 {
 	for (int i = 0; i < sk_X509_num(cas); i++) {
 		X509 *ca = sk_X509_value(cas, i);
@@ -210,7 +210,7 @@ static int trust_add(struct trust *t, const struct stack_st_X509 *cas, struct fa
 }
 
 /* One key that vouches for hosts and for operators would make the two kinds one. */
-static int trust_check_apart(const struct trust *t, struct fault *f)
+static int callers_check_apart(const struct callers *t, struct fault *f)
 {
 	for (int i = 0; i < t->host_count; i++)
 		for (int j = t->host_count; j < sk_X509_num(t->all); j++) {
@@ -225,10 +225,10 @@ static int trust_check_apart(const struct trust *t, struct fault *f)
 	return KE_OK;
 }
 
-int trust_make(const struct stack_st_X509 *host_cas, const struct stack_st_X509 *operator_cas,
-        struct trust **ret, struct fault *f)
+int callers_make(const struct stack_st_X509 *host_cas, const struct stack_st_X509 *operator_cas,
+        struct callers **ret, struct fault *f)
 {
-	struct trust *t = calloc(1, sizeof *t);
+	struct callers *t = calloc(1, sizeof *t);
 	int rc = KE_OK;
 
 	if (t)
@@ -236,21 +236,21 @@ int trust_make(const struct stack_st_X509 *host_cas, const struct stack_st_X509 
 	if (!t || !t->all)
 		rc = fault_set(f, KE_NOMEM, NULL, NULL, "%s", "");
 	if (!rc && host_cas)
-		rc = trust_add(t, host_cas, f);
+		rc = callers_add(t, host_cas, f);
 	if (!rc)
 		t->host_count = sk_X509_num(t->all);
 	if (!rc && operator_cas)
-		rc = trust_add(t, operator_cas, f);
+		rc = callers_add(t, operator_cas, f);
 	if (!rc)
-		rc = trust_check_apart(t, f);
+		rc = callers_check_apart(t, f);
 	if (rc)
-		trust_free(t);
+		callers_free(t);
 	else
 		*ret = t;
 	return rc;
 }
 
-int trust_load(const char *host_ca_path, const char *operator_ca_path, struct trust **ret, struct fault *f)
+int callers_load(const char *host_ca_path, const char *operator_ca_path, struct callers **ret, struct fault *f)
 {
 	STACK_OF(X509) *hosts = NULL, *operators = NULL;
 	int rc = host_ca_path ? cert_list_load(host_ca_path, &hosts, f) : KE_OK;
@@ -258,13 +258,13 @@ int trust_load(const char *host_ca_path, const char *operator_ca_path, struct tr
 	if (!rc && operator_ca_path)
 		rc = cert_list_load(operator_ca_path, &operators, f);
 	if (!rc)
-		rc = trust_make(hosts, operators, ret, f);
+		rc = callers_make(hosts, operators, ret, f);
 	cert_list_free(hosts);
 	cert_list_free(operators);
 	return rc;
 }
 
-void trust_free(struct trust *t)
+void callers_free(struct callers *t)
 {
 	if (!t)
 		return;
@@ -272,12 +272,12 @@ void trust_free(struct trust *t)
 	free(t);
 }
 
-const struct stack_st_X509 *trust_cas(const struct trust *t)
+const struct stack_st_X509 *callers_cas(const struct callers *t)
 {
 	return t->all;
 }
 
-static bool trust_is_host_ca(const struct trust *t, const X509 *anchor)
+static bool callers_is_host_ca(const struct callers *t, const X509 *anchor)
 {
 	for (int i = 0; i < t->host_count; i++)
 		if (X509_cmp(sk_X509_value(t->all, i), anchor) == 0)
@@ -287,13 +287,13 @@ static bool trust_is_host_ca(const struct trust *t, const X509 *anchor)
 
 /* The chain is good: does ANCHOR's word count for what LEAF says? Fills V and ID. */
 static void identity_judge(
-        const struct trust *t, X509 *leaf, X509 *anchor, struct identity *id, struct verdict *v)
+        const struct callers *t, X509 *leaf, X509 *anchor, struct identity *id, struct verdict *v)
 {
 	struct fault why = { 0 };
 
 	if (cert_identity(leaf, id, &why))
 		verdict_set(v, VERIFY_NO_IDENTITY, 0, leaf, why.what);
-	else if ((id->kind == IDENTITY_HOST) != trust_is_host_ca(t, anchor))
+	else if ((id->kind == IDENTITY_HOST) != callers_is_host_ca(t, anchor))
 		verdict_set(v, VERIFY_WRONG_ISSUER, 0, leaf, "");
 	else if (profile_check(id->kind == IDENTITY_HOST ? PROFILE_HOST : PROFILE_OPERATOR, leaf, &why))
 		verdict_set(v, VERIFY_WRONG_PURPOSE, 0, leaf, why.what);
@@ -301,7 +301,7 @@ static void identity_judge(
 		verdict_set(v, VERIFY_WEAK, 0, leaf, why.what);
 }
 
-int trust_identify(const struct trust *t, X509 *leaf, int64_t now, struct peer_identity *ret,
+int callers_identify(const struct callers *t, X509 *leaf, int64_t now, struct peer_identity *ret,
         struct verdict *verdict, struct fault *f)
 {
 	struct verdict v = { .now = now };
