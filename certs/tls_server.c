@@ -43,8 +43,8 @@ static int client_verify(X509_STORE_CTX *ctx, void *arg)
 	struct peer_identity id;
 	struct verdict v;
 
-	if (!callers_identify(state->trust, X509_STORE_CTX_get0_cert(ctx), clock_wall(state->clock), &id, &v,
-	            NULL) &&
+	if (!callers_identify(
+	            state->trust, X509_STORE_CTX_get0_cert(ctx), clock_wall(state->clock), &id, &v, NULL) &&
 	        !chain_tell(ctx, state->trust, &id))
 		v.reason = VERIFY_BROKEN;
 	X509_STORE_CTX_set_error(ctx, tls_error_of(v.reason));

@@ -250,7 +250,8 @@ int callers_make(const struct stack_st_X509 *host_cas, const struct stack_st_X50
 	return rc;
 }
 
-int callers_load(const char *host_ca_path, const char *operator_ca_path, struct callers **ret, struct fault *f)
+int callers_load(
+        const char *host_ca_path, const char *operator_ca_path, struct callers **ret, struct fault *f)
 {
 	STACK_OF(X509) *hosts = NULL, *operators = NULL;
 	int rc = host_ca_path ? cert_list_load(host_ca_path, &hosts, f) : KE_OK;

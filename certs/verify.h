@@ -57,7 +57,8 @@ int verdict_fault(const struct verdict *v, struct fault *f);
 struct callers;
 /* From PEM files; either may be NULL. Every certificate must be a CA (PROFILE_HOST_CA's rules), none may stand in both
  * files, nor its key (KE_DUPLICATE). callers_free() it. */
-int callers_load(const char *host_ca_path, const char *operator_ca_path, struct callers **ret, struct fault *f);
+int callers_load(
+        const char *host_ca_path, const char *operator_ca_path, struct callers **ret, struct fault *f);
 /* The same from lists (copied by reference); either may be NULL. */
 int callers_make(const struct stack_st_X509 *host_cas, const struct stack_st_X509 *operator_cas,
         struct callers **ret, struct fault *f);
