@@ -402,6 +402,30 @@ static inline struct client_answer upload_send(struct api_world *w, enum caller 
 	return a;
 }
 
+/* Does the last segment begin with a hash? The simulation serves each target under its plain name, too. */
+static inline bool world_hashed(const char *name)
+{
+	const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+
+	return strspn(base, "0123456789abcdef") == 64 && base[64] == '.';
+}
+
+/* "targets/DIR/HASH.NAME" of the simulated target PATH, in a buffer of this function's. */
+static inline const char *world_target(const struct api_world *w, const char *path)
+{
+	static char name[1200];
+	const struct repo_sim_file *file = repo_sim_file(w->sim->targets, path);
+	const char *base = strrchr(path, '/') + 1;
+	unsigned char digest[SHA256_LEN];
+	char hex[65];
+
+	assert_non_null(file);
+	sha256(file->data, file->len, digest);
+	snprintf(name, sizeof name, "targets/%.*s%s.%s", (int)(base - path), path,
+	        hex_encode(digest, sizeof digest, hex), base);
+	return name;
+}
+
 /* All that the simulated repository has, but SKIP (a whole name, may be NULL). */
 static inline void upload_sim(struct upload *u, const struct repo_sim *sim, const char *skip)
 {
@@ -410,6 +434,8 @@ static inline void upload_sim(struct upload *u, const struct repo_sim *sim, cons
 	for (int targets = 0; targets < 2; targets++)
 		for (const struct repo_sim_file *file = targets ? sim->targets : sim->metadata; file;
 		        file = file->next) {
+			if (targets && !world_hashed(file->name))
+				continue;
 			snprintf(name, sizeof name, "%s/%s", targets ? "targets" : "metadata", file->name);
 			if (!skip || strcmp(skip, name) != 0)
 				upload_add(u, name, file->data, file->len);
