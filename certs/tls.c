@@ -61,7 +61,7 @@ void tls_state_free(struct tls_state *state)
 {
 	if (!state)
 		return;
-	callers_free(state->trust);
+	anchors_free(state->anchors);
 	cert_list_free(state->cas);
 	free(state);
 }

@@ -18,9 +18,9 @@
 #define TICKET_KEYS_LEN  80 /* OpenSSL 3: name, HMAC and AES key of stateless tickets */
 
 /* Tell OpenSSL the chain that was found, so that SSL_get0_verified_chain() has it: leaf, then the CA that vouches. */
-static bool chain_tell(X509_STORE_CTX *ctx, const struct callers *callers, const struct peer_identity *id)
+static bool chain_tell(X509_STORE_CTX *ctx, const struct anchors *anchors, const struct peer_identity *id)
 {
-	const STACK_OF(X509) *cas = callers_cas(callers);
+	const STACK_OF(X509) *cas = anchors_cas(anchors);
 	unsigned char digest[SHA256_LEN];
 	STACK_OF(X509) *chain = NULL;
 
@@ -43,9 +43,9 @@ static int client_verify(X509_STORE_CTX *ctx, void *arg)
 	struct peer_identity id;
 	struct verdict v;
 
-	if (!callers_identify(
-	            state->trust, X509_STORE_CTX_get0_cert(ctx), clock_wall(state->clock), &id, &v, NULL) &&
-	        !chain_tell(ctx, state->trust, &id))
+	if (!anchors_identify(
+	            state->anchors, X509_STORE_CTX_get0_cert(ctx), clock_wall(state->clock), &id, &v, NULL) &&
+	        !chain_tell(ctx, state->anchors, &id))
 		v.reason = VERIFY_BROKEN;
 	X509_STORE_CTX_set_error(ctx, tls_error_of(v.reason));
 	X509_STORE_CTX_set_error_depth(ctx, (int)v.depth);
@@ -95,14 +95,14 @@ static int server_trust(SSL_CTX *ctx, const struct tls_server *conf, struct faul
 	if (!state)
 		return fault_set(f, KE_NOMEM, NULL, NULL, "%s", "");
 	state->clock = conf->clock;
-	int rc = callers_load(conf->host_ca_path, conf->operator_ca_path, &state->trust, f);
+	int rc = anchors_load(conf->host_ca_path, conf->operator_ca_path, &state->anchors, f);
 	if (!rc)
 		rc = tls_state_attach(ctx, state);
 	if (rc) {
 		tls_state_free(state);
 		return rc;
 	}
-	const STACK_OF(X509) *cas = callers_cas(state->trust);
+	const STACK_OF(X509) *cas = anchors_cas(state->anchors);
 	for (int i = 0; i < sk_X509_num(cas); i++)
 		if (SSL_CTX_add_client_CA(ctx, sk_X509_value(cas, i)) != 1)
 			return ossl_fault(f, KE_NOMEM, NULL, "cannot name the client CAs");
@@ -148,13 +148,13 @@ int tls_peer_identity(
 
 	if (verdict)
 		*verdict = (struct verdict){ .reason = VERIFY_OK };
-	if (!state || !state->trust)
+	if (!state || !state->anchors)
 		return fault_set(f, KE_TLS, NULL, NULL, "not a connection of this server");
 	if (!leaf) {
 		*ret = (struct peer_identity){ .id.kind = IDENTITY_NONE };
 		return KE_OK;
 	}
-	return callers_identify(state->trust, leaf, clock_wall(state->clock), ret, verdict, f);
+	return anchors_identify(state->anchors, leaf, clock_wall(state->clock), ret, verdict, f);
 }
 
 enum verify_reason tls_peer_reason(const SSL *ssl)

@@ -6,7 +6,7 @@
 
 struct tls_state {
 	const struct clock *clock;
-	struct callers *trust;       /* server: owned */
+	struct anchors *anchors;   /* server: owned */
 	struct stack_st_X509 *cas; /* client: owned; NULL with a pin */
 	bool pinned;
 	unsigned char pin[SHA256_LEN];

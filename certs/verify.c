@@ -188,12 +188,12 @@ out:
 
 /* ---- clients ---- */
 
-struct callers {
+struct anchors {
 	STACK_OF(X509) * all; /* hosts' first */
 	int host_count;
 };
 
-static int callers_add(struct callers *t, const struct stack_st_X509 *cas, struct fault *f)
+static int anchors_add(struct anchors *t, const struct stack_st_X509 *cas, struct fault *f)
 {
 	for (int i = 0; i < sk_X509_num(cas); i++) {
 		X509 *ca = sk_X509_value(cas, i);
@@ -210,7 +210,7 @@ static int callers_add(struct callers *t, const struct stack_st_X509 *cas, struc
 }
 
 /* One key that vouches for hosts and for operators would make the two kinds one. */
-static int callers_check_apart(const struct callers *t, struct fault *f)
+static int anchors_check_apart(const struct anchors *t, struct fault *f)
 {
 	for (int i = 0; i < t->host_count; i++)
 		for (int j = t->host_count; j < sk_X509_num(t->all); j++) {
@@ -225,10 +225,10 @@ static int callers_check_apart(const struct callers *t, struct fault *f)
 	return KE_OK;
 }
 
-int callers_make(const struct stack_st_X509 *host_cas, const struct stack_st_X509 *operator_cas,
-        struct callers **ret, struct fault *f)
+int anchors_make(const struct stack_st_X509 *host_cas, const struct stack_st_X509 *operator_cas,
+        struct anchors **ret, struct fault *f)
 {
-	struct callers *t = calloc(1, sizeof *t);
+	struct anchors *t = calloc(1, sizeof *t);
 	int rc = KE_OK;
 
 	if (t)
@@ -236,22 +236,22 @@ int callers_make(const struct stack_st_X509 *host_cas, const struct stack_st_X50
 	if (!t || !t->all)
 		rc = fault_set(f, KE_NOMEM, NULL, NULL, "%s", "");
 	if (!rc && host_cas)
-		rc = callers_add(t, host_cas, f);
+		rc = anchors_add(t, host_cas, f);
 	if (!rc)
 		t->host_count = sk_X509_num(t->all);
 	if (!rc && operator_cas)
-		rc = callers_add(t, operator_cas, f);
+		rc = anchors_add(t, operator_cas, f);
 	if (!rc)
-		rc = callers_check_apart(t, f);
+		rc = anchors_check_apart(t, f);
 	if (rc)
-		callers_free(t);
+		anchors_free(t);
 	else
 		*ret = t;
 	return rc;
 }
 
-int callers_load(
-        const char *host_ca_path, const char *operator_ca_path, struct callers **ret, struct fault *f)
+int anchors_load(
+        const char *host_ca_path, const char *operator_ca_path, struct anchors **ret, struct fault *f)
 {
 	STACK_OF(X509) *hosts = NULL, *operators = NULL;
 	int rc = host_ca_path ? cert_list_load(host_ca_path, &hosts, f) : KE_OK;
@@ -259,13 +259,13 @@ int callers_load(
 	if (!rc && operator_ca_path)
 		rc = cert_list_load(operator_ca_path, &operators, f);
 	if (!rc)
-		rc = callers_make(hosts, operators, ret, f);
+		rc = anchors_make(hosts, operators, ret, f);
 	cert_list_free(hosts);
 	cert_list_free(operators);
 	return rc;
 }
 
-void callers_free(struct callers *t)
+void anchors_free(struct anchors *t)
 {
 	if (!t)
 		return;
@@ -273,12 +273,12 @@ void callers_free(struct callers *t)
 	free(t);
 }
 
-const struct stack_st_X509 *callers_cas(const struct callers *t)
+const struct stack_st_X509 *anchors_cas(const struct anchors *t)
 {
 	return t->all;
 }
 
-static bool callers_is_host_ca(const struct callers *t, const X509 *anchor)
+static bool anchors_has_host_ca(const struct anchors *t, const X509 *anchor)
 {
 	for (int i = 0; i < t->host_count; i++)
 		if (X509_cmp(sk_X509_value(t->all, i), anchor) == 0)
@@ -288,13 +288,13 @@ static bool callers_is_host_ca(const struct callers *t, const X509 *anchor)
 
 /* The chain is good: does ANCHOR's word count for what LEAF says? Fills V and ID. */
 static void identity_judge(
-        const struct callers *t, X509 *leaf, X509 *anchor, struct identity *id, struct verdict *v)
+        const struct anchors *t, X509 *leaf, X509 *anchor, struct identity *id, struct verdict *v)
 {
 	struct fault why = { 0 };
 
 	if (cert_identity(leaf, id, &why))
 		verdict_set(v, VERIFY_NO_IDENTITY, 0, leaf, why.what);
-	else if ((id->kind == IDENTITY_HOST) != callers_is_host_ca(t, anchor))
+	else if ((id->kind == IDENTITY_HOST) != anchors_has_host_ca(t, anchor))
 		verdict_set(v, VERIFY_WRONG_ISSUER, 0, leaf, "");
 	else if (profile_check(id->kind == IDENTITY_HOST ? PROFILE_HOST : PROFILE_OPERATOR, leaf, &why))
 		verdict_set(v, VERIFY_WRONG_PURPOSE, 0, leaf, why.what);
@@ -302,7 +302,7 @@ static void identity_judge(
 		verdict_set(v, VERIFY_WEAK, 0, leaf, why.what);
 }
 
-int callers_identify(const struct callers *t, X509 *leaf, int64_t now, struct peer_identity *ret,
+int anchors_identify(const struct anchors *t, X509 *leaf, int64_t now, struct peer_identity *ret,
         struct verdict *verdict, struct fault *f)
 {
 	struct verdict v = { .now = now };

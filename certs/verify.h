@@ -54,17 +54,17 @@ struct verdict {
 int verdict_fault(const struct verdict *v, struct fault *f);
 
 /* Who may call: one CA or several (old and new, while one is replaced) of each kind. Opaque, immutable, counted. */
-struct callers;
+struct anchors;
 /* From PEM files; either may be NULL. Every certificate must be a CA (PROFILE_HOST_CA's rules), none may stand in both
- * files, nor its key (KE_DUPLICATE). callers_free() it. */
-int callers_load(
-        const char *host_ca_path, const char *operator_ca_path, struct callers **ret, struct fault *f);
+ * files, nor its key (KE_DUPLICATE). anchors_free() it. */
+int anchors_load(
+        const char *host_ca_path, const char *operator_ca_path, struct anchors **ret, struct fault *f);
 /* The same from lists (copied by reference); either may be NULL. */
-int callers_make(const struct stack_st_X509 *host_cas, const struct stack_st_X509 *operator_cas,
-        struct callers **ret, struct fault *f);
-void callers_free(struct callers *t);
+int anchors_make(const struct stack_st_X509 *host_cas, const struct stack_st_X509 *operator_cas,
+        struct anchors **ret, struct fault *f);
+void anchors_free(struct anchors *t);
 /* All CAs, hosts' first: for client_CA_list and EST. Not the caller's. */
-const struct stack_st_X509 *callers_cas(const struct callers *t);
+const struct stack_st_X509 *anchors_cas(const struct anchors *t);
 
 /* Who the peer is. */
 struct peer_identity {
@@ -78,7 +78,7 @@ struct peer_identity {
 /* Judge the client certificate LEAF, which must come straight from a CA of T, at NOW. All is checked again each time:
  * a resumed TLS session has not been. 0 and *RET; else KE_UNTRUSTED and the like, with the reason in *VERDICT (may be
  * NULL). RET may be NULL. */
-int callers_identify(const struct callers *t, X509 *leaf, int64_t now, struct peer_identity *ret,
+int anchors_identify(const struct anchors *t, X509 *leaf, int64_t now, struct peer_identity *ret,
         struct verdict *verdict, struct fault *f);
 
 /* What a client asks of a server. */

@@ -19,6 +19,8 @@ find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson)
 pkg_check_modules(MD REQUIRED IMPORTED_TARGET libmd)
+# Statically: it is small, and kedge-agent should not pay for loading one more library at every start.
+find_library(MD_STATIC libmd.a REQUIRED)
 pkg_check_modules(MNL REQUIRED IMPORTED_TARGET libmnl)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
@@ -40,7 +42,7 @@ target_compile_definitions(kedge-flags INTERFACE _GNU_SOURCE KEDGE_VERSION="${PR
 target_compile_options(kedge-flags INTERFACE
   -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes
   -Wold-style-definition -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wimplicit-fallthrough -Wdate-time
-  -fno-common -fstack-protector-strong -fno-strict-aliasing)
+  -ffunction-sections -fdata-sections -fno-common -fstack-protector-strong -fno-strict-aliasing)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   target_compile_options(kedge-flags INTERFACE -Wlogical-op -Wduplicated-cond -fstack-clash-protection)
 endif()
@@ -48,7 +50,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_options(kedge-flags INTERFACE -fcf-protection)
 endif()
 target_link_options(kedge-flags INTERFACE
-  -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed -pie)
+  -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections -pie)
 if(KEDGE_SANITIZE OR KEDGE_FUZZ)
   target_compile_options(kedge-flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(kedge-flags INTERFACE -fsanitize=address,undefined)

@@ -347,25 +347,18 @@ static int tables_check(struct compiler *c, struct fault *f)
 	return 0;
 }
 
-static void emit_list(FILE *out, size_t i, const char *list, const struct name *names, unsigned n)
+/* Names as a list in the block; its offset, 0 for none. */
+static uint32_t names_add(struct compiler *c, const struct name *names, unsigned n)
 {
-	if (n == 0)
-		return;
-	fprintf(out, "static const char *const %s_%zu[] = { ", list, i);
-	for (unsigned j = 0; j < n; j++)
-		fprintf(out, "\"%s\", ", names[j].path);
-	fprintf(out, "0 };\n");
-}
-
-static void emit_ref(FILE *out, size_t i, const char *list, unsigned n)
-{
+	uint32_t at = n ? (uint32_t)c->texts.len : 0;
+	for (unsigned i = 0; i < n; i++)
+		text_add(c, names[i].path);
 	if (n)
-		fprintf(out, "\t\t.%s = %s_%zu,\n", list, list, i);
-	else
-		fprintf(out, "\t\t.%s = none,\n", list);
+		text_add(c, "");
+	return at;
 }
 
-static void emit_knob(FILE *out, size_t i, const struct entry *e)
+static void emit_knob(FILE *out, struct compiler *c, const struct entry *e)
 {
 	const struct value_shape *s = &e->shape;
 	fprintf(out, "\t{\n\t\t.path = \"%s\",\n", e->name.path);
@@ -375,11 +368,10 @@ static void emit_knob(FILE *out, size_t i, const struct entry *e)
 	fprintf(out, "\t\t.scope = %u, .danger = %u, .read_only = %d,\n", e->scope, e->danger, e->read_only);
 	fprintf(out, "\t\t.added = %" PRIu32 ", .removed = %" PRIu32 ", .obsolete = %" PRIu32 ",\n", e->added,
 	        e->removed, e->obsolete);
-	if (e->module)
-		fprintf(out, "\t\t.module = \"%s\",\n", e->module);
-	emit_ref(out, i, "also_changes", e->n_also_changes);
-	emit_ref(out, i, "after", e->n_after);
-	emit_ref(out, i, "after_raised", e->n_after_raised);
+	fprintf(out, "\t\t.module = %" PRIu32 ", .also_changes = %" PRIu32 ",\n",
+	        e->module ? text_add(c, e->module) : 0, names_add(c, e->also_changes, e->n_also_changes));
+	fprintf(out, "\t\t.after = %" PRIu32 ", .after_raised = %" PRIu32 ",\n",
+	        names_add(c, e->after, e->n_after), names_add(c, e->after_raised, e->n_after_raised));
 	fprintf(out, "\t},\n");
 }
 
@@ -402,16 +394,9 @@ static void emit(FILE *out, struct compiler *c)
 	size_t patterns = 0;
 	fprintf(out, "/* Made by kb_compile from policies/kb; do not edit. */\n#include "
 	             "\"policies/kb_table.h\"\n\n");
-	fprintf(out, "static const char *const none[] = { 0 };\n");
-	for (size_t i = 0; i < c->n_entries; i++) {
-		struct entry *e = &c->entries[i];
-		emit_list(out, i, "also_changes", e->also_changes, e->n_also_changes);
-		emit_list(out, i, "after", e->after, e->n_after);
-		emit_list(out, i, "after_raised", e->after_raised, e->n_after_raised);
-	}
 	fprintf(out, "const struct knob kb_knobs[] = {\n");
 	for (size_t i = 0; i < c->n_entries; i++)
-		emit_knob(out, i, &c->entries[i]);
+		emit_knob(out, c, &c->entries[i]);
 	fprintf(out, "};\nconst size_t kb_knobs_n = %zu;\nconst uint32_t kb_docs[][KB_DOCS] = {\n",
 	        c->n_entries);
 	for (size_t i = 0; i < c->n_entries; i++) {

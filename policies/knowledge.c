@@ -60,9 +60,37 @@ const char *knob_list_next(const char *item)
 	return item + strlen(item) + 1;
 }
 
+bool knob_list_matches(const char *list, const struct name *n)
+{
+	for (const char *s = list; *s; s = knob_list_next(s))
+		if (name_match_path(s, n->path))
+			return true;
+	return false;
+}
+
 static const char *text_or_null(uint32_t offset)
 {
 	return offset ? kb_texts + offset : NULL;
+}
+
+const char *knob_module(const struct knob *k)
+{
+	return text_or_null(k->module);
+}
+
+const char *knob_also_changes(const struct knob *k)
+{
+	return kb_texts + k->also_changes;
+}
+
+const char *knob_after(const struct knob *k)
+{
+	return kb_texts + k->after;
+}
+
+const char *knob_after_raised(const struct knob *k)
+{
+	return kb_texts + k->after_raised;
 }
 
 struct knob_doc knowledge_doc(const struct knob *k)
@@ -92,7 +120,16 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
 /* Edit distance of A and B, or MOST + 1 when it is larger than MOST. */
 static unsigned distance(const char *a, const char *b, unsigned most)
 {
+	/* What both begin with does not count, and most keys begin alike. */
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
 	size_t a_len = strlen(a), b_len = strlen(b);
+	while (a_len && b_len && a[a_len - 1] == b[b_len - 1]) {
+		a_len--;
+		b_len--;
+	}
 	unsigned row[KNOB_PATH_ROOM];
 	if (b_len >= KNOB_PATH_ROOM || a_len > b_len + most || b_len > a_len + most)
 		return most + 1;

@@ -42,22 +42,30 @@ struct knob {
 	struct value_shape shape;
 	enum knob_scope scope;
 	enum knob_danger danger;
-	bool read_only;     /* read-only everywhere: tells, cannot be set */
-	uint32_t added;     /* first kernel release that has it; 0: older than any we support */
-	uint32_t removed;   /* first kernel release that lacks it; 0: still there */
-	uint32_t obsolete;  /* first kernel release where it has no effect any more; 0: it has one */
-	const char *module; /* kernel module that brings the key, or NULL */
-	/* Lists are NULL-terminated and never NULL; their items are names in path form. */
-	const char *const *also_changes; /* patterns that a write to this key changes too */
-	const char *const *after;        /* must be written before this one when both change */
-	/* The same, but only when this key's (first) number rises; it then overrules the other key's after. Together:
-	 * ip_unprivileged_port_start before ip_local_port_range, except when it rises. */
-	const char *const *after_raised;
+	bool read_only;    /* read-only everywhere: tells, cannot be set */
+	uint32_t added;    /* first kernel release that has it; 0: older than any we support */
+	uint32_t removed;  /* first kernel release that lacks it; 0: still there */
+	uint32_t obsolete; /* first kernel release where it has no effect any more; 0: it has one */
+	/* Offsets into the texts; 0: none. Read them with the functions below. No pointers: every one would be relocated at
+	 * each start of a program that mostly asks for a few keys. */
+	uint32_t module, also_changes, after, after_raised;
 };
 
 /* The item after ITEM in a list of texts, which are kept in one block: each ends with a NUL, the list with an empty
  * text. Walk it with for (const char *s = list; *s; s = knob_list_next(s)) ... */
 const char *knob_list_next(const char *item);
+/* Does N match one of the patterns of LIST? */
+bool knob_list_matches(const char *list, const struct name *n);
+
+/* The kernel module that brings the key, or NULL. */
+const char *knob_module(const struct knob *k);
+/* Lists of names and patterns in path form, never NULL. A write to K changes these too. */
+const char *knob_also_changes(const struct knob *k);
+/* These must be written before K when both change. */
+const char *knob_after(const struct knob *k);
+/* The same, but only when K's (first) number rises; it then overrules the other key's list. Together:
+ * ip_unprivileged_port_start before ip_local_port_range, except when it rises. */
+const char *knob_after_raised(const struct knob *k);
 
 /* What is told to people about a knob. All pointers stay valid. */
 struct knob_doc {

@@ -42,12 +42,9 @@ const char *lint_severity_text(enum lint_severity s)
 	return s == LINT_ERROR ? "error" : s == LINT_WARNING ? "warning" : "info";
 }
 
-bool view_wins(const struct lint_view *v, const struct conf_line *l)
+const struct lint_line *view_about(const struct lint_view *v, const struct conf_line *l)
 {
-	for (const struct conf_line *o = l + 1; o < v->conf->lines + v->conf->n_lines; o++)
-		if (name_cmp(&o->name, &l->name) == 0)
-			return false;
-	return true;
+	return &v->lines[l - v->conf->lines];
 }
 
 const struct conf_line *view_line(const struct lint_view *v, const char *path)
@@ -132,12 +129,9 @@ unsigned view_effective_numbers(const struct lint_view *v, const char *path, int
 bool view_intent(const struct lint_view *v, const char *path, int64_t *ret, const struct conf_line **ret_line)
 {
 	const struct conf_line *l = view_line(v, path);
-	for (size_t i = v->conf->n_lines; !l && i-- > 0;) {
-		const struct name *n = &v->conf->lines[i].name;
-		const struct knob *k = knowledge_exists(n) ? NULL : knowledge_nearest(n);
-		if (k && strcmp(k->path, path) == 0)
+	for (size_t i = v->conf->n_lines; !l && i-- > 0;)
+		if (v->lines[i].near && strcmp(v->lines[i].near->path, path) == 0)
 			l = &v->conf->lines[i];
-	}
 	if (!l || !one_number(l->value, ret))
 		return false;
 	*ret_line = l;
@@ -206,19 +200,35 @@ static int finding_cmp(const void *a, const void *b)
 	return d ? d : name_cmp(&x->name, &y->name);
 }
 
+static struct lint_line *lines_look_up(const struct conf *conf)
+{
+	struct lint_line *lines = calloc(conf->n_lines + 1, sizeof lines[0]);
+	for (size_t i = 0; lines && i < conf->n_lines; i++) {
+		const struct name *n = &conf->lines[i].name;
+		lines[i].knob = knowledge_find(n);
+		lines[i].near = knowledge_exists(n) ? NULL : knowledge_nearest(n);
+		lines[i].wins = true;
+		for (size_t j = i + 1; j < conf->n_lines && lines[i].wins; j++)
+			lines[i].wins = name_cmp(&conf->lines[j].name, n) != 0;
+	}
+	return lines;
+}
+
 static int run(
         const struct conf *conf, const struct lint_target *target, bool ordered, struct lint_report **ret)
 {
-	struct lint_view v = { .conf = conf, .target = target, .ordered = ordered };
+	struct lint_line *lines = lines_look_up(conf);
+	struct lint_view v = { .conf = conf, .lines = lines, .target = target, .ordered = ordered };
 	v.report = calloc(1, sizeof *v.report);
-	if (!v.report)
-		return KE_NOMEM;
-	for (const struct lint_rule *const *table = lint_tables; *table; table++) {
-		for (const struct lint_rule *r = *table; *r->id; r++) {
+	if (!v.report || !lines)
+		v.rc = KE_NOMEM;
+	for (const struct lint_rule *const *table = lint_tables; *table && !v.rc; table++) {
+		for (const struct lint_rule *r = *table; *r->id && !v.rc; r++) {
 			v.rule = r;
 			r->check(&v);
 		}
 	}
+	free(lines);
 	if (v.rc) {
 		lint_report_free(v.report);
 		return v.rc;

@@ -14,8 +14,8 @@ static void each_value(struct lint_view *v, value_check *fn)
 	char key[NAME_MAX_LEN + 1];
 	for (size_t i = 0; i < v->conf->n_lines; i++) {
 		const struct conf_line *l = &v->conf->lines[i];
-		const struct knob *k = knowledge_find(&l->name);
-		if (k && view_wins(v, l))
+		const struct knob *k = v->lines[i].knob;
+		if (k && v->lines[i].wins)
 			fn(v, l, k, name_dotted(&l->name, key, sizeof key));
 	}
 }

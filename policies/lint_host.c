@@ -16,7 +16,7 @@ static void check_strict_filter(struct lint_view *v)
 	int64_t n;
 	for (size_t i = 0; v->target->multihomed && i < v->conf->n_lines; i++) {
 		const struct conf_line *l = &v->conf->lines[i];
-		if (ends_with(l->name.path, "/rp_filter") && view_wins(v, l) &&
+		if (ends_with(l->name.path, "/rp_filter") && v->lines[i].wins &&
 		        view_number(v, l->name.path, &n) && n == 1)
 			view_find(v, l,
 			        "strict mode drops replies that arrive on another interface; the larger of "
@@ -62,7 +62,7 @@ static void check_default_only(struct lint_view *v)
 		const struct conf_line *l = &v->conf->lines[i];
 		const char *at = strstr(l->name.path, "/conf/default/");
 		char all[NAME_MAX_LEN + 1];
-		if (!at || !view_wins(v, l))
+		if (!at || !v->lines[i].wins)
 			continue;
 		snprintf(all, sizeof all, "%.*s/conf/all/%s", (int)(at - l->name.path), l->name.path,
 		        at + strlen("/conf/default/"));

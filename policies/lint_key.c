@@ -9,8 +9,8 @@ static void each_key(
         struct lint_view *v, void (*fn)(struct lint_view *, const struct conf_line *, const struct knob *))
 {
 	for (size_t i = 0; i < v->conf->n_lines; i++)
-		if (view_wins(v, &v->conf->lines[i]))
-			fn(v, &v->conf->lines[i], knowledge_find(&v->conf->lines[i].name));
+		if (v->lines[i].wins)
+			fn(v, &v->conf->lines[i], v->lines[i].knob);
 }
 
 static const char *path_dotted(const char *path, char buf[NAME_MAX_LEN + 1])
@@ -23,11 +23,12 @@ static const char *path_dotted(const char *path, char buf[NAME_MAX_LEN + 1])
 static void misspelt(struct lint_view *v, const struct conf_line *l, const struct knob *k)
 {
 	char key[NAME_MAX_LEN + 1], near[NAME_MAX_LEN + 1];
-	if (k || knowledge_exists(&l->name) || view_current(v, l->name.path) ||
-	        !(k = knowledge_nearest(&l->name)))
+	(void)k;
+	const struct knob *meant = view_about(v, l)->near;
+	if (!meant || view_current(v, l->name.path))
 		return;
 	view_find(v, l, "'%s' does not exist; did you mean '%s'?", name_dotted(&l->name, key, sizeof key),
-	        path_dotted(k->path, near));
+	        path_dotted(meant->path, near));
 }
 
 static void check_misspelt(struct lint_view *v)

@@ -12,7 +12,7 @@
 #define CORE "net/core/"
 #define CT   "net/netfilter/nf_conntrack_"
 
-#define MIB ((int64_t)1 << 20)
+#define MIB  ((int64_t)1 << 20)
 
 #define SOURCES(...)                                                                                         \
 	(const char *const[])                                                                                \
@@ -39,8 +39,16 @@ struct lint_rule {
 	const char *const *sources;
 };
 
+/* What is known about a line before any rule runs. */
+struct lint_line {
+	const struct knob *knob; /* NULL: not in the knowledge base */
+	const struct knob *near; /* what the key is a misspelling of, or NULL */
+	bool wins;               /* the last line for its key */
+};
+
 struct lint_view {
 	const struct conf *conf;
+	const struct lint_line *lines; /* one for each of conf->lines */
 	const struct lint_target *target;
 	bool ordered; /* the order of the lines will be put right */
 	const struct lint_rule *rule;
@@ -57,8 +65,8 @@ void view_find(struct lint_view *v, const struct conf_line *line, const char *fm
 
 /* The line that sets PATH, or NULL. */
 const struct conf_line *view_line(const struct lint_view *v, const char *path);
-/* Is L the last line for its key? */
-bool view_wins(const struct lint_view *v, const struct conf_line *l);
+/* What is known about the line L of v->conf. */
+const struct lint_line *view_about(const struct lint_view *v, const struct conf_line *l);
 /* The number set for PATH. */
 bool view_number(const struct lint_view *v, const char *path, int64_t *ret);
 /* The numbers set for PATH; how many (0: none, or not numbers). */

@@ -73,8 +73,6 @@ static int issue_add(struct conf *c, unsigned line, enum conf_severity severity,
 	struct conf_issue issue = { .line = line, .severity = severity, .code = code };
 	struct buf text = BUF_INIT(1024);
 	va_list ap;
-	if (c->n_issues == CONF_MAX_ISSUES)
-		return KE_TOOBIG;
 	va_start(ap, fmt);
 	buf_vfmt(&text, fmt, ap);
 	va_end(ap);
@@ -288,6 +286,8 @@ static int lines_read(struct reading *r, const char *text, size_t len)
 		int rc = line_read(r, (struct span){ text + at, end - at });
 		if (rc)
 			return rc;
+		if (r->conf->n_issues > CONF_MAX_ISSUES)
+			return KE_TOOBIG;
 		at = end + 1;
 	}
 	return 0;

@@ -10,7 +10,7 @@
 
 #define CONF_MAX_BYTES  (256 * 1024)
 #define CONF_MAX_LINES  2000 /* assignments */
-#define CONF_MAX_ISSUES 1000
+#define CONF_MAX_ISSUES 5000 /* that conf_parse() finds */
 
 enum conf_severity { CONF_NOTE, CONF_WARNING, CONF_ERROR };
 

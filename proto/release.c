@@ -133,7 +133,6 @@ int release_init(struct release *r, bool consistent_snapshot, struct fault *f)
 		if (rc)
 			return rc;
 	}
-	r->fresh = true;
 	return KE_OK;
 }
 

@@ -18,7 +18,6 @@ struct draft {
 struct release {
 	struct draft *drafts;  /* in order of creation: parents before children */
 	struct trust_doc root; /* the published root; empty before the first write */
-	bool fresh;            /* release_init(): there is nothing older */
 };
 
 /* The role being edited, or NULL. */

@@ -291,7 +291,6 @@ static void commit(struct job *j)
 	}
 	if (j->root.root)
 		trust_doc_move(&j->r->root, &j->root);
-	j->r->fresh = false;
 }
 
 static void discard(struct job *j)

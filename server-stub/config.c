@@ -15,15 +15,15 @@ static const struct text_setting {
 	size_t at;
 	bool needed;
 } texts[] = {
-	{ "fleet", offsetof(struct config, fleet), true },
-	{ "cert", offsetof(struct config, cert), true },
-	{ "key", offsetof(struct config, key), true },
-	{ "host_ca", offsetof(struct config, host_ca), false }, /* host_ca_cert when absent */
-	{ "host_ca_cert", offsetof(struct config, host_ca_cert), true },
-	{ "host_ca_key", offsetof(struct config, host_ca_key), true },
-	{ "operator_ca", offsetof(struct config, operator_ca), true },
-	{ "store", offsetof(struct config, store), true },
-	{ "repo_root", offsetof(struct config, repo_root), false },
+	{ "fleet", offsetof(struct server_config, fleet), true },
+	{ "cert", offsetof(struct server_config, cert), true },
+	{ "key", offsetof(struct server_config, key), true },
+	{ "host_ca", offsetof(struct server_config, host_ca), false }, /* host_ca_cert when absent */
+	{ "host_ca_cert", offsetof(struct server_config, host_ca_cert), true },
+	{ "host_ca_key", offsetof(struct server_config, host_ca_key), true },
+	{ "operator_ca", offsetof(struct server_config, operator_ca), true },
+	{ "store", offsetof(struct server_config, store), true },
+	{ "repo_root", offsetof(struct server_config, repo_root), false },
 };
 
 static const struct number_setting {
@@ -31,13 +31,13 @@ static const struct number_setting {
 	size_t at;
 	int64_t min, max, preset;
 } numbers[] = {
-	{ "server", "threads", offsetof(struct config, threads), 1, 64, 2 },
-	{ "server", "workers", offsetof(struct config, workers), 1, 64, 2 },
-	{ "server", "host_lifetime", offsetof(struct config, host_lifetime), 0, 400LL * 86400, 0 },
-	{ "server", "poll", offsetof(struct config, poll), 1, 3600, 60 },
-	{ "server", "shutdown_grace", offsetof(struct config, shutdown_grace), 0, 600, 10 },
-	{ "retention", "raw_days", offsetof(struct config, raw_days), 1, 36500, 14 },
-	{ "retention", "audit_days", offsetof(struct config, audit_days), 1, 36500, 400 },
+	{ "server", "threads", offsetof(struct server_config, threads), 1, 64, 2 },
+	{ "server", "workers", offsetof(struct server_config, workers), 1, 64, 2 },
+	{ "server", "host_lifetime", offsetof(struct server_config, host_lifetime), 0, 400LL * 86400, 0 },
+	{ "server", "poll", offsetof(struct server_config, poll), 1, 3600, 60 },
+	{ "server", "shutdown_grace", offsetof(struct server_config, shutdown_grace), 0, 600, 10 },
+	{ "retention", "raw_days", offsetof(struct server_config, raw_days), 1, 36500, 14 },
+	{ "retention", "audit_days", offsetof(struct server_config, audit_days), 1, 36500, 400 },
 };
 
 #define LIMIT(NAME, MAX)                                                                                     \
@@ -66,18 +66,18 @@ static const struct limit_setting {
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
-static char **text_at(struct config *c, const struct text_setting *s)
+static char **text_at(struct server_config *c, const struct text_setting *s)
 {
 	return (char **)(void *)((char *)c + s->at);
 }
 
-static int64_t *number_at(struct config *c, const struct number_setting *s)
+static int64_t *number_at(struct server_config *c, const struct number_setting *s)
 {
 	return (int64_t *)(void *)((char *)c + s->at);
 }
 
 /* "ADDRESS:PORT", IPv6 in brackets. */
-static int listen_add(struct config *c, const char *text, size_t len, struct fault *f)
+static int listen_add(struct server_config *c, const char *text, size_t len, struct fault *f)
 {
 	struct config_listen l = { 0 };
 	unsigned char bytes[16];
@@ -107,7 +107,7 @@ bad:
 	        "'%.80s' is no numeric address with a port", text);
 }
 
-static int listen_read(struct config *c, const char *value, struct fault *f)
+static int listen_read(struct server_config *c, const char *value, struct fault *f)
 {
 	for (const char *p = value;;) {
 		p += strspn(p, " \t");
@@ -121,7 +121,7 @@ static int listen_read(struct config *c, const char *value, struct fault *f)
 	}
 }
 
-static int operator_read(struct config *c, const struct ini_line *at, struct fault *f)
+static int operator_read(struct server_config *c, const struct ini_line *at, struct fault *f)
 {
 	static const struct {
 		const char *word;
@@ -146,7 +146,7 @@ static int operator_read(struct config *c, const struct ini_line *at, struct fau
 	        f, KE_VALUE, at->name, "give admin, operator or viewer", "'%.40s' is no role", at->value);
 }
 
-static int limit_read(struct config *c, const struct ini_line *at, struct fault *f)
+static int limit_read(struct server_config *c, const struct ini_line *at, struct fault *f)
 {
 	for (size_t i = 0; i < COUNT(limits); i++) {
 		int64_t value;
@@ -173,7 +173,7 @@ static bool is_listen(const char *name)
 
 static int setting_read(void *ctx, const struct ini_line *at, struct fault *f)
 {
-	struct config *c = ctx;
+	struct server_config *c = ctx;
 
 	if (strcmp(at->section, "operators") == 0)
 		return operator_read(c, at, f);
@@ -196,7 +196,7 @@ static int setting_read(void *ctx, const struct ini_line *at, struct fault *f)
 	return ini_unknown(at, f);
 }
 
-static int config_check(struct config *c, const char *path, struct fault *f)
+static int config_check(struct server_config *c, const char *path, struct fault *f)
 {
 	for (size_t i = 0; i < COUNT(texts); i++)
 		if (texts[i].needed && !*text_at(c, &texts[i]))
@@ -213,9 +213,9 @@ static int config_check(struct config *c, const char *path, struct fault *f)
 	return rc;
 }
 
-int config_read(const char *path, struct config **ret, struct fault *f)
+int server_config_read(const char *path, struct server_config **ret, struct fault *f)
 {
-	struct config *c = calloc(1, sizeof *c);
+	struct server_config *c = calloc(1, sizeof *c);
 
 	if (!c)
 		return fault_set(f, KE_NOMEM, NULL, NULL, "%s", "");
@@ -226,14 +226,14 @@ int config_read(const char *path, struct config **ret, struct fault *f)
 	if (!rc)
 		rc = config_check(c, path, f);
 	if (rc) {
-		config_free(c);
+		server_config_free(c);
 		return rc;
 	}
 	*ret = c;
 	return KE_OK;
 }
 
-void config_free(struct config *c)
+void server_config_free(struct server_config *c)
 {
 	if (!c)
 		return;
@@ -242,7 +242,7 @@ void config_free(struct config *c)
 	free(c);
 }
 
-struct api_settings config_api(const struct config *c)
+struct api_settings server_config_api(const struct server_config *c)
 {
 	return (struct api_settings){
 		.fleet = c->fleet,

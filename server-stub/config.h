@@ -19,7 +19,7 @@ struct config_listen {
 	uint16_t port;
 };
 
-struct config {
+struct server_config {
 	struct config_listen listen[CONFIG_LISTEN_MAX];
 	size_t n_listen;
 	char *fleet, *cert, *key, *host_ca, *host_ca_cert, *host_ca_key, *operator_ca, *store, *repo_root;
@@ -31,10 +31,10 @@ struct config {
 };
 
 /* Read PATH and check what can be checked without opening anything else. Every error names file and line; a missing
- * setting names the file. config_free() *RET. KE_USAGE and the codes of ini.h. */
-int config_read(const char *path, struct config **ret, struct fault *f);
-void config_free(struct config *c);
+ * setting names the file. server_config_free() *RET. KE_USAGE and the codes of ini.h. */
+int server_config_read(const char *path, struct server_config **ret, struct fault *f);
+void server_config_free(struct server_config *c);
 /* The part that the API wants; its strings belong to C. */
-struct api_settings config_api(const struct config *c);
+struct api_settings server_config_api(const struct server_config *c);
 
 #endif

@@ -23,7 +23,7 @@
 
 struct program {
 	const char *config_path;
-	struct config *config;
+	struct server_config *config;
 	struct store *store;
 	struct api *api;
 	SSL_CTX *tls;
@@ -58,7 +58,7 @@ static int help(void)
 	return 0;
 }
 
-static int tls_open(const struct config *c, SSL_CTX *previous, SSL_CTX **ret, struct fault *f)
+static int tls_open(const struct server_config *c, SSL_CTX *previous, SSL_CTX **ret, struct fault *f)
 {
 	const struct tls_server conf = { .cert_path = c->cert,
 		.key_path = c->key,
@@ -84,7 +84,7 @@ static void descriptors_raise(void)
 
 static int listeners_start(struct program *p, struct fault *f)
 {
-	const struct config *c = p->config;
+	const struct server_config *c = p->config;
 	struct http_config http = { .threads = (unsigned)c->threads,
 		.tls = p->tls,
 		.app = p->api,
@@ -149,9 +149,9 @@ static void *pruner_main(void *arg)
 
 static int start(struct program *p, struct fault *f)
 {
-	const struct config *c = p->config;
+	const struct server_config *c = p->config;
 	const struct store_config store = { .where = c->store };
-	const struct api_settings settings = config_api(c);
+	const struct api_settings settings = server_config_api(c);
 	int rc = tls_open(c, NULL, &p->tls, f);
 
 	if (!rc)
@@ -173,15 +173,15 @@ static int start(struct program *p, struct fault *f)
 /* All of the new settings, or none. Addresses, the store and the numbers of threads need a restart. */
 static void reload(struct program *p)
 {
-	struct config *c = NULL;
+	struct server_config *c = NULL;
 	SSL_CTX *tls = NULL;
 	struct fault f = { 0 };
-	int rc = config_read(p->config_path, &c, &f);
+	int rc = server_config_read(p->config_path, &c, &f);
 
 	if (!rc)
 		rc = tls_open(c, p->tls, &tls, &f);
 	if (!rc) {
-		const struct api_settings settings = config_api(c);
+		const struct api_settings settings = server_config_api(c);
 		rc = api_reload(p->api, &settings, &f);
 	}
 	for (size_t i = 0; !rc && i < p->n_servers; i++)
@@ -190,12 +190,12 @@ static void reload(struct program *p)
 		complain(&f);
 		log_warning("not reloaded: the settings from before stay in force");
 		SSL_CTX_free(tls);
-		config_free(c);
+		server_config_free(c);
 		return;
 	}
 	SSL_CTX_free(p->tls);
 	p->tls = tls;
-	config_free(p->config);
+	server_config_free(p->config);
 	p->config = c;
 	log_info("reloaded operators=%zu", c->n_operators);
 }
@@ -238,13 +238,13 @@ static void stop(struct program *p)
 		http_server_free(p->servers[i]);
 	api_close(p->api);
 	SSL_CTX_free(p->tls);
-	config_free(p->config);
+	server_config_free(p->config);
 }
 
 /* Everything that start() would read, without opening the store or a socket. */
 static int check(struct program *p, struct fault *f)
 {
-	const struct api_settings settings = config_api(p->config);
+	const struct api_settings settings = server_config_api(p->config);
 	int rc = tls_open(p->config, NULL, &p->tls, f);
 
 	if (!rc)
@@ -307,7 +307,7 @@ int main(int argc, char **argv)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	if (!rc)
-		rc = config_read(p.config_path, &p.config, &f);
+		rc = server_config_read(p.config_path, &p.config, &f);
 	if (!rc && only_check)
 		rc = check(&p, &f);
 	else if (!rc) {

@@ -55,7 +55,7 @@ static int policy_enter(struct originals *o, const struct policy *p, const struc
 	o->time = clock_wall(e->clock);
 	memcpy(o->hash, pl->hash, SHA256_LEN);
 	for (size_t i = 0; i < p->n; i++) {
-		int rc = wanted_set(o, &p->settings[i]);
+		int rc = p->settings[i].release ? KE_OK : wanted_set(o, &p->settings[i]);
 		if (rc)
 			return rc;
 	}
@@ -76,7 +76,9 @@ static bool in_force(struct originals *o, const struct policy *p, const struct p
 		const struct original *row = at < o->n ? &o->keys[at] : originals_find(o, &s->name);
 		if (at == o->n)
 			at = 0;
-		if (!row || !row->wanted || row->mode != s->mode || row->required != s->required ||
+		if (s->release && (!row || !row->wanted))
+			continue;
+		if (s->release || !row || !row->wanted || row->mode != s->mode || row->required != s->required ||
 		        row->optional != s->optional)
 			return false;
 	}
@@ -157,9 +159,9 @@ static int sides_gather(struct procsys *ps, const struct plan *pl, struct sides 
 
 	for (size_t i = 0; !rc && i < pl->n_order; i++) {
 		const struct knob *k = pl->keys[pl->order[i]].knob;
-		for (const char *const *p = k ? k->also_changes : NULL; !rc && p && *p; p++) {
+		for (const char *p = k ? knob_also_changes(k) : ""; !rc && *p; p = knob_list_next(p)) {
 			struct name pattern;
-			if (name_parse(*p, strlen(*p), &pattern, NULL) == 0)
+			if (name_parse(p, strlen(p), &pattern, NULL) == 0)
 				rc = procsys_each_coupled(ps, &pattern, side_add, s);
 		}
 	}

@@ -58,8 +58,8 @@ static void absent_judge(struct procsys *ps, uint32_t kernel, struct observed *o
 	} else if (!k) {
 		const struct knob *near = knowledge_nearest(&o->name);
 		detail_set(o, REASON_UNKNOWN, near ? near->path : "", near ? strlen(near->path) : 0);
-	} else if (k->module) {
-		detail_set(o, REASON_MODULE, k->module, strlen(k->module));
+	} else if (knob_module(k)) {
+		detail_set(o, REASON_MODULE, knob_module(k), strlen(knob_module(k)));
 	} else if (k->scope != KNOB_NETNS) {
 		o->reason = REASON_HOST_WIDE;
 	} else {

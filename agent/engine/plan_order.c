@@ -23,14 +23,6 @@ struct sorter {
 	size_t n_couplers;
 };
 
-static bool list_matches(const char *const *patterns, const struct name *n)
-{
-	for (; patterns && *patterns; patterns++)
-		if (name_match_path(*patterns, n->path))
-			return true;
-	return false;
-}
-
 /* Does K's (first) number go up? */
 static bool rises(const struct plan_key *k)
 {
@@ -39,7 +31,7 @@ static bool rises(const struct plan_key *k)
 
 static bool after_raised(const struct plan_key *k, const struct plan_key *other)
 {
-	return k->knob && rises(k) && list_matches(k->knob->after_raised, &other->name);
+	return k->knob && rises(k) && knob_list_matches(knob_after_raised(k->knob), &other->name);
 }
 
 /* A port range must never begin below ip_unprivileged_port_start: the start goes first when it falls, the range when the
@@ -48,13 +40,12 @@ static bool waits_for(const struct plan_key *k, const struct plan_key *other)
 {
 	if (after_raised(k, other))
 		return true;
-	return k->knob && list_matches(k->knob->after, &other->name) && !after_raised(other, k);
+	return k->knob && knob_list_matches(knob_after(k->knob), &other->name) && !after_raised(other, k);
 }
 
 static bool waits_at_all(const struct plan_key *k)
 {
-	return k->knob &&
-	       ((k->knob->after && *k->knob->after) || (k->knob->after_raised && *k->knob->after_raised));
+	return k->knob && (*knob_after(k->knob) || *knob_after_raised(k->knob));
 }
 
 static void visit(struct sorter *s, size_t i)
@@ -66,7 +57,7 @@ static void visit(struct sorter *s, size_t i)
 	s->marks[i] = MARK_OPEN;
 	for (size_t j = 0; j < s->n_couplers; j++) {
 		const struct plan_key *other = &s->pl->keys[s->couplers[j]];
-		if (s->couplers[j] != i && list_matches(other->knob->also_changes, &k->name))
+		if (s->couplers[j] != i && knob_list_matches(knob_also_changes(other->knob), &k->name))
 			visit(s, s->couplers[j]);
 	}
 	for (size_t j = 0; waits_at_all(k) && j < s->n_planned; j++)
@@ -78,7 +69,7 @@ static void visit(struct sorter *s, size_t i)
 
 static bool is_coupler(const struct plan_key *k)
 {
-	return k->knob && k->knob->also_changes && k->knob->also_changes[0];
+	return k->knob && *knob_also_changes(k->knob);
 }
 
 /* Mark what the couplers change along; what had its value already joins the writes, and may be a coupler itself. */
@@ -92,7 +83,7 @@ static void couple(struct sorter *s)
 			bool joins = k->outcome == OUTCOME_ALREADY && k->setting->mode != SETTING_AUDIT;
 			if (i == s->couplers[c] || k->coupled || (!joins && k->outcome != OUTCOME_PLANNED))
 				continue;
-			if (!list_matches(pl->keys[s->couplers[c]].knob->also_changes, &k->name))
+			if (!knob_list_matches(knob_also_changes(pl->keys[s->couplers[c]].knob), &k->name))
 				continue;
 			k->coupled = true;
 			if (joins) {

@@ -162,10 +162,15 @@ int procsys_key_read(struct procsys_key *k, const char **ret, size_t *ret_len)
 	struct procsys *ps = k->ps;
 	ssize_t n;
 
-	if (!ps->scratch && !(ps->scratch = malloc(READ_MAX + 1)))
-		return ENOMEM;
 	/* At offset 0 each time: procfs prints the value anew, and a second read from behind it would give nothing. */
 	for (size_t want = READ_SMALL;; want = READ_MAX) {
+		if (ps->scratch_room < want + 1) {
+			char *more = realloc(ps->scratch, want + 1);
+			if (!more)
+				return ENOMEM;
+			ps->scratch = more;
+			ps->scratch_room = want + 1;
+		}
 		n = pread(k->fd, ps->scratch, want, 0);
 		if (n < 0)
 			return errno;

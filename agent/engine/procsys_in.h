@@ -11,7 +11,8 @@ struct procsys {
 	dev_t dev;
 	enum procsys_kind kind;
 	bool no_openat2; /* found out at the first open */
-	char *scratch;   /* one value; allocated at the first read */
+	char *scratch;   /* one value; grows when a value needs it */
+	size_t scratch_room;
 };
 
 /* Open PATH (clean, relative) below the root with FLAGS. A descriptor, or -1 and errno. */

@@ -45,10 +45,9 @@ static bool coupled(const struct restorer *r, size_t i)
 	for (size_t w = 0; w < r->n_written; w++) {
 		const struct journal_entry *e = &r->journal->entries[w];
 		const struct knob *k = e->new &&w != i ? knowledge_find(&e->name) : NULL;
-		for (const char *const *p = k ? k->also_changes : NULL; p && *p; p++)
-			if (name_match_path(*p, n->path) &&
-			        ceiling_check(r->ceiling, &e->name) == CEILING_ALLOWED)
-				return true;
+		if (k && knob_list_matches(knob_also_changes(k), n) &&
+		        ceiling_check(r->ceiling, &e->name) == CEILING_ALLOWED)
+			return true;
 	}
 	return false;
 }

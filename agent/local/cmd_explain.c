@@ -53,8 +53,8 @@ static void kernels_text(struct local *l, const struct knob *k)
 		buf_fmt(&l->out, "since     Linux %u.%u\n", k->added >> 16, k->added & 0xffff);
 	if (k->removed)
 		buf_fmt(&l->out, "removed   in Linux %u.%u\n", k->removed >> 16, k->removed & 0xffff);
-	if (k->module)
-		buf_fmt(&l->out, "module    %s\n", k->module);
+	if (knob_module(k))
+		buf_fmt(&l->out, "module    %s\n", knob_module(k));
 }
 
 static void bounds_text(struct local *l, const struct value_shape *s)

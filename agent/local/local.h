@@ -41,7 +41,7 @@ struct local {
 	}
 
 /* What local_option() says of an option. */
-enum { OPTION_TAKEN, OPTION_HELP, OPTION_WRONG };
+enum { OPTION_TAKEN, OPTION_HELP, OPTION_VERSION, OPTION_WRONG };
 
 /* Handle getopt_long()'s result OPT on ARGV if it is a common option; a wrong one is complained about. */
 int local_option(struct local *l, int opt, char **argv);
@@ -51,7 +51,19 @@ int local_complain(struct local *l, const struct fault *f);
 /* Complain about the command line in FMT's words and point to --help. Returns EXIT_ERROR. */
 int local_usage(struct local *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* A program's table of commands; ends with a row without name. A row without function is a command of kedge-inspect. */
+struct local_command {
+	const char *name;
+	int (*run)(struct local *l, int argc, char **argv);
+	const char *help;
+};
+
+/* The program: options in front of the command, the command, its exit code. */
+int local_main(const struct local_command *commands, int argc, char **argv);
+
 /* The commands. */
+int cmd_run(struct local *l, int argc, char **argv);
+int cmd_enrol(struct local *l, int argc, char **argv);
 int cmd_apply(struct local *l, int argc, char **argv);
 int cmd_diff(struct local *l, int argc, char **argv);
 int cmd_verify(struct local *l, int argc, char **argv);

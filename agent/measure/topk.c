@@ -23,6 +23,12 @@ struct record {
 	uint64_t tail[]; /* the key, then the caller's note */
 };
 
+/* The count stands beside the index, so that comparing does not touch the records. */
+struct heap_item {
+	uint64_t count;
+	uint64_t index;
+};
+
 struct topk {
 	uint64_t hash_key[2];
 	uint64_t total;
@@ -33,8 +39,8 @@ struct topk {
 	size_t note_size;
 	bool displaced;
 	unsigned char *records;
-	uint16_t *slots; /* 0: free; else index of the record + 1 */
-	uint16_t *heap;  /* indices of records, smallest count first */
+	uint16_t *slots;        /* 0: free; else index of the record + 1 */
+	struct heap_item *heap; /* smallest count first */
 	uint16_t hints[HINTS];
 };
 
@@ -129,34 +135,31 @@ void topk_free(struct topk *t)
 	free(t);
 }
 
-static void heap_put(struct topk *t, size_t at, uint16_t index)
+static void heap_put(struct topk *t, size_t at, struct heap_item item)
 {
-	t->heap[at] = index;
-	record_at(t, index)->heap_at = (uint32_t)at;
+	t->heap[at] = item;
+	record_at(t, item.index)->heap_at = (uint32_t)at;
 }
 
 /* Counts only grow, so that a record only ever moves away from the root. */
-static void heap_sink(struct topk *t, size_t at)
+static void heap_sink(struct topk *t, size_t at, struct heap_item item)
 {
-	uint16_t index = t->heap[at];
-	uint64_t count = record_at(t, index)->count;
 	for (size_t child; (child = 2 * at + 1) < t->used; at = child) {
-		if (child + 1 < t->used &&
-		        record_at(t, t->heap[child + 1])->count < record_at(t, t->heap[child])->count)
+		if (child + 1 < t->used && t->heap[child + 1].count < t->heap[child].count)
 			child++;
-		if (record_at(t, t->heap[child])->count >= count)
+		if (t->heap[child].count >= item.count)
 			break;
 		heap_put(t, at, t->heap[child]);
 	}
-	heap_put(t, at, index);
+	heap_put(t, at, item);
 }
 
 static void heap_build(struct topk *t)
 {
 	for (size_t i = 0; i < t->used; i++)
-		heap_put(t, i, (uint16_t)i);
+		heap_put(t, i, (struct heap_item){ record_at(t, i)->count, i });
 	for (size_t i = t->used / 2; i-- > 0;)
-		heap_sink(t, i);
+		heap_sink(t, i, t->heap[i]);
 }
 
 /* Free the slot of record INDEX and close the gap in its probe run. */
@@ -194,13 +197,13 @@ static void *displace(struct topk *t, const uint64_t *key, uint64_t hash, uint32
 	if (!t->displaced)
 		heap_build(t);
 	t->displaced = true;
-	size_t index = t->heap[0];
+	size_t index = t->heap[0].index;
 	struct record *r = record_at(t, index);
 	slot_remove(t, index);
 	r->error = r->count;
 	r->count += weight;
 	void *note = record_fill(t, index, key, hash);
-	heap_sink(t, 0);
+	heap_sink(t, 0, (struct heap_item){ r->count, index });
 	return note;
 }
 
@@ -224,7 +227,7 @@ static void *record_count(struct topk *t, struct record *r, uint32_t weight)
 {
 	r->count += weight;
 	if (t->displaced)
-		heap_sink(t, r->heap_at);
+		heap_sink(t, r->heap_at, (struct heap_item){ r->count, t->heap[r->heap_at].index });
 	return note_of(t, r);
 }
 

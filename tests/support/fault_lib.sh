@@ -3,7 +3,7 @@
 #
 #   fault_enter "$@"        re-run in a namespace; exit 77 where that, or strace, is not to be had
 #   world                   an empty $T with run and state directories; $FE is the engine program for it
-#   values                  every value below net/ipv4 and net/ipv6, by cat and not by the code under test
+#   values                  every value below net/ipv4 and net/core, by cat and not by the code under test
 #   pick N                  the numbers 1..N that this run tries: all with KEDGE_FAULT_ALL=1, else $SAMPLE of them by seed
 set -euo pipefail
 
@@ -31,7 +31,7 @@ fault_enter() {
 # Empty names are stopped here: no rm -rf may ever start at the root.
 world() { rm -rf "${T:?}/run" "${T:?}/state"; }
 
-values() { { grep -rsH . /proc/sys/net/ipv4 /proc/sys/net/ipv6 /proc/sys/net/core || true; } | sort; }
+values() { { grep -rsH . /proc/sys/net/ipv4 /proc/sys/net/core || true; } | sort; }
 
 # killed CALL N ARGS...: run the engine and kill it at its N-th CALL. False when it lived to its end.
 killed() {

@@ -209,6 +209,26 @@ static void destinations_sum_paths(void **state)
 	}
 }
 
+/* A thousand sources, one connection each, to one destination: no path is large, the destination is. */
+static void many_small_paths_to_one_destination(void **state)
+{
+	(void)state;
+	struct census *c = fresh(8);
+	for (unsigned i = 0; i < 1000; i++) {
+		struct sockdiag_socket s = make(TCP_STATE_TIME_WAIT, 40000, 5, 3306);
+		unsigned char src[4] = { 10, 9, (unsigned char)(i >> 8), (unsigned char)i };
+		s.local = ip16_v4(src);
+		add(c, s);
+	}
+	struct census_destination d[2];
+	size_t n;
+	assert_int_equal(census_destinations(c, d, 2, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(d[0].time_wait, 1000);
+	assert_int_equal(d[0].error, 0);
+	census_free(c);
+}
+
 static void bad_setups_are_refused(void **state)
 {
 	(void)state;
@@ -391,6 +411,7 @@ int main(void)
 		cmocka_unit_test(ages),
 		cmocka_unit_test(families_and_minisockets),
 		cmocka_unit_test(destinations_sum_paths),
+		cmocka_unit_test(many_small_paths_to_one_destination),
 		cmocka_unit_test(bad_setups_are_refused),
 		cmocka_unit_test(equals_proc),
 	};

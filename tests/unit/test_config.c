@@ -1,149 +1,106 @@
-/* server.conf: what is good, and for each thing that is wrong the file, the line, and words. */
+/* agent.conf: defaults, and complaints with file and line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "agent/config/config.h"
 #include "proto/fileio.h"
-#include "server-stub/config.h"
 
-#define BASE                                                                                                 \
-	"[server]\nfleet = north\nlisten = 127.0.0.1:8443\ncert = c\nkey = k\nhost_ca_cert = h\n"            \
-	"host_ca_key = hk\noperator_ca = o\nstore = s\n"
+#define USERS "[users]\nkeeper=65001\ncourier=65002\n"
+#define HEAD  "[agent]\nhost=web1\nfleet=example\nserver=https://kedge.example:8443\n"
 
-static char path[] = "/tmp/kedge-config-XXXXXX";
-
-static int set_up(void **state)
+static void defaults_and_values(void **state)
 {
 	(void)state;
-	int fd = mkstemp(path);
-	return fd < 0 ? -1 : close(fd);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
-
-static int read_text(const char *text, struct config **ret, struct fault *f)
-{
-	assert_int_equal(file_replace(path, text, strlen(text), 0644, FILE_VOLATILE, NULL), 0);
-	return config_read(path, ret, f);
-}
-
-static void defaults(void **state)
-{
-	(void)state;
-	struct config *c;
+	struct agent_config *c;
 	struct fault f;
+	static const char text[] =
+	        HEAD "profile=full\nlog=debug\n[labels]\nrole=web\nrack=a b\n[times]\npoll_ms=250\n" USERS;
 
-	assert_int_equal(read_text(BASE, &c, &f), 0);
-	assert_string_equal(c->fleet, "north");
-	assert_string_equal(
-	        c->host_ca, "h"); /* the issuing CA vouches for hosts when no other file is named */
-	assert_null(c->repo_root);
-	assert_int_equal(c->n_listen, 1);
-	assert_int_equal(c->listen[0].port, 8443);
-	assert_int_equal(c->threads, 2);
-	assert_int_equal(c->raw_days, 14);
-	assert_int_equal(c->audit_days, 400);
-	assert_int_equal(c->limits.conns, http_limits_default().conns);
-	assert_int_equal(c->n_operators, 0);
-	struct api_settings s = config_api(c);
-	assert_string_equal(s.host_ca_key, "hk");
-	assert_int_equal(s.poll, 60);
-	config_free(c);
+	if (agent_config_parse(text, sizeof text - 1, &c, &f))
+		fail_msg("%s: %s", f.where, f.what);
+	assert_string_equal(c->host, "web1");
+	assert_string_equal(c->server, "https://kedge.example:8443");
+	assert_null(c->repo);
+	assert_true(c->full_profile);
+	assert_int_equal(c->log, LOG_LEVEL_DEBUG);
+	assert_int_equal(c->n_labels, 2);
+	assert_string_equal(c->labels[1].value, "a b");
+	assert_int_equal(c->poll_ms, 250);
+	assert_int_equal(c->sockets_s, 60);
+	assert_int_equal(c->keeper_uid, 65001);
+	assert_int_equal(c->courier_gid, 65002);
+	assert_string_equal(c->run_dir, "/run/kedge");
+	agent_config_free(c);
 }
 
-static void everything(void **state)
-{
-	(void)state;
-	struct config *c;
-	struct fault f;
-
-	assert_int_equal(
-	        read_text(BASE "listen2 = [::1]:1, 10.0.0.1:65535\nhost_ca = hs\nrepo_root = r\nthreads = 4\n"
-	                       "workers = 3\nhost_lifetime = 86400\npoll = 30\nshutdown_grace = 0\n"
-	                       "[operators]\nanna = admin\notto = operator\nvera = viewer\n"
-	                       "[limits]\nconns = 10\ndrain_bytes = 4096\n"
-	                       "[retention]\nraw_days = 3\naudit_days = 5\n",
-	                &c, &f),
-	        0);
-	assert_int_equal(c->n_listen, 3);
-	assert_string_equal(c->listen[1].address, "::1");
-	assert_int_equal(c->listen[2].port, 65535);
-	assert_int_equal(c->n_operators, 3);
-	assert_string_equal(c->operators[0].name, "anna");
-	assert_int_equal(c->operators[0].role, HTTP_ROLE_ADMIN);
-	assert_int_equal(c->operators[2].role, HTTP_ROLE_VIEWER);
-	assert_int_equal(c->limits.conns, 10);
-	assert_int_equal(c->limits.drain_bytes, 4096);
-	assert_int_equal(c->raw_days, 3);
-	config_free(c);
-}
-
-static void mistakes(void **state)
+static void refusals(void **state)
 {
 	(void)state;
 	static const struct {
 		const char *remark, *text;
 		int code;
-		const char *where, *what;
+		const char *where;
 	} rows[] = {
-		{ "empty", "", KE_USAGE, "", "lacks 'fleet'" },
-		{ "no listen",
-		        "[server]\nfleet=n\ncert=c\nkey=k\nhost_ca_cert=h\nhost_ca_key=k\noperator_ca="
-		        "o\nstore=s\n",
-		        KE_USAGE, "", "lacks 'listen'" },
-		{ "misspelt", BASE "thread = 2\n", KE_UNKNOWN, "line 10", "" },
-		{ "unknown section", BASE "[servers]\nfleet = x\n", KE_UNKNOWN, "line 11", "" },
-		{ "no port", "[server]\nlisten = 127.0.0.1\n", KE_VALUE, "line 2", "127.0.0.1" },
-		{ "a name", "[server]\nlisten = localhost:1\n", KE_VALUE, "line 2", "localhost" },
-		{ "port too large", "[server]\nlisten = 127.0.0.1:65536\n", KE_VALUE, "line 2", "" },
-		{ "sign", "[server]\nlisten = 127.0.0.1:+1\n", KE_VALUE, "line 2", "" },
-		{ "open end", "[server]\nlisten = 127.0.0.1:1,\n", KE_VALUE, "line 2", "" },
-		{ "nine addresses",
-		        "[server]\nlisten = 1.1.1.1:1,1.1.1.1:2,1.1.1.1:3,1.1.1.1:4,1.1.1.1:5,1.1.1.1:6,"
-		        "1.1.1.1:7,1.1.1.1:8,1.1.1.1:9\n",
-		        KE_TOOBIG, "line 2", "" },
-		{ "no threads", BASE "threads = 0\n", KE_RANGE, "line 10", "" },
-		{ "no number", BASE "workers = many\n", KE_SYNTAX, "line 10", "" },
-		{ "unknown role", BASE "[operators]\nanna = boss\n", KE_VALUE, "line 11", "boss" },
-		{ "bad operator", BASE "[operators]\nAnna = admin\n", KE_NAME, "line 11", "" },
-		{ "unknown limit", BASE "[limits]\nsockets = 1\n", KE_UNKNOWN, "line 11", "" },
-		{ "bad fleet",
-		        "[server]\nfleet = No Rth\nlisten = 127.0.0.1:8443\ncert = c\nkey = k\nhost_ca_cert "
-		        "= h\n"
-		        "host_ca_key = hk\noperator_ca = o\nstore = s\n",
-		        KE_NAME, "", "fleet name" },
-		{ "twice", BASE "store = t\n", KE_DUPLICATE, "line 10", "" },
-		{ "nothing behind =", BASE "repo_root =\n", KE_VALUE, "line 10", "" },
+		{ "no host", "[agent]\nfleet=e\nserver=https://a\n" USERS, KE_SCHEMA, "[agent]" },
+		{ "upper-case host", "[agent]\nhost=Web1\n", KE_NAME, "line 2: host" },
+		{ "plain http", "[agent]\nserver=http://a\n", KE_SYNTAX, "line 2: server" },
+		{ "slash at the end", "[agent]\nserver=https://a/\n", KE_SYNTAX, "line 2: server" },
+		{ "credentials in the URL", "[agent]\nserver=https://u@a\n", KE_SYNTAX, "line 2: server" },
+		{ "misspelt", HEAD "sockets=5\n", KE_UNKNOWN, "line 5: sockets" },
+		{ "unknown section", HEAD "[time]\nsockets=5\n", KE_UNKNOWN, "line 6: sockets" },
+		{ "too fast", HEAD "[times]\npoll_ms=1\n", KE_RANGE, "line 6: poll_ms" },
+		{ "relative path", HEAD "[paths]\nrun=run\n", KE_SYNTAX, "line 6: run" },
+		{ "root as a user", HEAD "[users]\nkeeper=0\n", KE_NAME, "line 6: keeper" },
+		{ "no such user", HEAD "[users]\nkeeper=no-such-user-here\n", KE_NAME, "line 6: keeper" },
+		{ "one user for both", HEAD "[users]\nkeeper=5\ncourier=5\n", KE_NAME, "[users]" },
 	};
-
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct config *c = NULL;
+		struct agent_config *c = NULL;
 		struct fault f = { 0 };
-		char line[1024];
-		int rc = read_text(rows[i].text, &c, &f);
-		fault_line(&f, line, sizeof line);
-		if (rc != rows[i].code || c || !strstr(line, path) || !strstr(line, rows[i].where) ||
-		        !strstr(line, rows[i].what))
-			fail_msg("%s: %s: %s", rows[i].remark, err_name(rc), line);
+		int rc = agent_config_parse(rows[i].text, strlen(rows[i].text), &c, &f);
+		if (rc != rows[i].code || strcmp(f.where, rows[i].where) != 0 || c)
+			fail_msg("%s: %d at '%s' (%s)", rows[i].remark, rc, f.where, f.what);
 	}
+}
+
+static void others_must_not_write_it(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/kedge-config.XXXXXX";
+	struct agent_config *c;
+	struct fault f;
+	int fd = mkstemp(path);
+
+	if (getuid() != 0)
+		skip();
+	assert_true(fd >= 0);
+	assert_int_equal(file_write_all(fd, HEAD USERS, sizeof(HEAD USERS) - 1), 0);
+	close(fd);
+	assert_int_equal(agent_config_read(path, &c, &f), 0);
+	agent_config_free(c);
+	assert_int_equal(chmod(path, 0664), 0);
+	assert_int_equal(agent_config_read(path, &c, &f), KE_ACCES);
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(chown(path, 65001, 0), 0);
+	assert_int_equal(agent_config_read(path, &c, &f), KE_ACCES);
+	unlink(path);
+	assert_int_equal(agent_config_read(path, &c, &f), KE_NOENT);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults),
-		cmocka_unit_test(everything),
-		cmocka_unit_test(mistakes),
+		cmocka_unit_test(defaults_and_values),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(others_must_not_write_it),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,7 +81,6 @@ static void many_stars_stay_cheap(void **state)
 static void hash_prefixes_match(void **state)
 {
 	(void)state;
-
 	unsigned char digest[SHA256_LEN];
 	char hex[65], first[3];
 	sha256("a/b.json", 8, digest);

@@ -74,14 +74,15 @@ static void facts_are_the_measured_ones(void **state)
 	assert_string_equal(knowledge_doc(k).unit, "pages");
 	assert_null(knowledge_doc(k).initial);
 	k = find("net.ipv4.ip_local_port_range");
-	assert_string_equal(k->after[0], "net/ipv4/ip_unprivileged_port_start");
-	assert_null(k->after[1]);
-	assert_string_equal(find("net.ipv4.ip_unprivileged_port_start")->after_raised[0], k->path);
+	assert_string_equal(knob_after(k), "net/ipv4/ip_unprivileged_port_start");
+	assert_string_equal(knob_list_next(knob_after(k)), "");
+	assert_string_equal(knob_after_raised(find("net.ipv4.ip_unprivileged_port_start")), k->path);
 	k = find("net.ipv4.ip_forward");
-	assert_string_equal(k->also_changes[0], "net/ipv4/conf/*/forwarding");
-	assert_string_equal(k->also_changes[1], "net/ipv4/conf/*/accept_redirects");
-	assert_null(k->after[0]);
-	assert_string_equal(find("net.netfilter.nf_conntrack_max")->module, "nf_conntrack");
+	assert_string_equal(knob_also_changes(k), "net/ipv4/conf/*/forwarding");
+	assert_string_equal(knob_list_next(knob_also_changes(k)), "net/ipv4/conf/*/accept_redirects");
+	assert_string_equal(knob_after(k), "");
+	assert_string_equal(knob_module(find("net.netfilter.nf_conntrack_max")), "nf_conntrack");
+	assert_null(knob_module(k));
 	assert_int_equal(find("net.ipv4.tcp_fastopen_key")->danger, KNOB_SECRET);
 	assert_int_equal(find("net.core.rps_sock_flow_entries")->shape.rounding, VALUE_UP_POW2);
 	assert_true(find("net.ipv4.tcp_available_congestion_control")->read_only);
@@ -112,8 +113,8 @@ static void every_knob_is_whole(void **state)
 			        value_wanted(&all[i].shape, doc.initial, strlen(doc.initial), &out, NULL), 0);
 			free(out);
 		}
-		for (const char *const *a = all[i].after; *a; a++)
-			assert_non_null(find(*a));
+		for (const char *a = knob_after(&all[i]); *a; a = knob_list_next(a))
+			assert_non_null(find(a));
 	}
 }
 

@@ -240,10 +240,11 @@ static void after_is_obeyed(void **state)
 
 	for (size_t i = 0; i < n; i++) {
 		struct name first, second;
-		if (!all[i].after || !all[i].after[0] || strchr(all[i].path, '*'))
+		const char *after = knob_after(&all[i]);
+		if (!*after || strchr(all[i].path, '*'))
 			continue;
 		assert_int_equal(name_parse(all[i].path, strlen(all[i].path), &second, NULL), 0);
-		assert_int_equal(name_parse(all[i].after[0], strlen(all[i].after[0]), &first, NULL), 0);
+		assert_int_equal(name_parse(after, strlen(after), &first, NULL), 0);
 		if (name_is_pattern(&first) || all[i].danger != KNOB_PLAIN || !knowledge_find(&first))
 			continue;
 		struct policy *p = NULL;

@@ -174,60 +174,12 @@ static void policies_are_built_by_hand(void **state)
 	policy_free(NULL);
 }
 
-static void selectors_match_facts(void **state)
-{
-	(void)state;
-	static char role[] = "role", web[] = "web", dc[] = "dc", b[] = "b";
-	static const struct label labels[] = { { role, web }, { dc, b } };
-	const struct host_facts facts = { .kernel = KERNEL(6, 12),
-		.memory_bytes = 8ULL << 30,
-		.cpus = 4,
-		.labels = labels,
-		.n_labels = 2 };
-	const struct host_facts nothing = { 0 };
-	static const struct {
-		const char *selector;
-		bool matches, matches_nothing;
-	} rows[] = {
-		{ "{}", true, true },
-		{ "{\"labels\": {}}", true, true },
-		{ "{\"labels\": {\"role\": \"web\"}}", true, false },
-		{ "{\"labels\": {\"role\": \"web\", \"dc\": \"b\"}}", true, false },
-		{ "{\"labels\": {\"role\": \"web\", \"dc\": \"c\"}}", false, false },
-		{ "{\"labels\": {\"rack\": \"1\"}}", false, false },
-		{ "{\"kernel\": \">=5.4\"}", true, false },
-		{ "{\"kernel\": \">=6.13\"}", false, false },
-		{ "{\"kernel\": \"<=6.12\"}", true, false },
-		{ "{\"kernel\": \"5.4..6.12\"}", true, false },
-		{ "{\"kernel\": \"5.4..6.11\"}", false, false },
-		{ "{\"kernel\": \"6.12\"}", true, false },
-		{ "{\"kernel\": \"6.2\"}", false, false },
-		{ "{\"memory\": \"8G\"}", true, false },
-		{ "{\"memory\": \"4G..256G\"}", true, false },
-		{ "{\"memory\": \"<=4G\"}", false, false },
-		{ "{\"memory\": \">=8193M\"}", false, false },
-	};
-	for (size_t i = 0; i < LEN(rows); i++) {
-		char json[512];
-		struct fault f = { 0 };
-		snprintf(json, sizeof json, HEAD "\"selector\": %s, \"settings\": []}", rows[i].selector);
-		print_message("%s\n", rows[i].selector);
-		struct policy *p = parse(json);
-		assert_int_equal(selector_match(p->selector, &facts), rows[i].matches);
-		assert_int_equal(selector_match(p->selector, &nothing), rows[i].matches_nothing);
-		assert_int_equal(selector_check(p->selector, &facts, &f), rows[i].matches ? 0 : KE_SELECTOR);
-		policy_free(p);
-	}
-	assert_true(selector_match(NULL, &nothing));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(documents_survive_a_round_trip),
 		cmocka_unit_test(mistakes_are_refused_with_their_place),
 		cmocka_unit_test(policies_are_built_by_hand),
-		cmocka_unit_test(selectors_match_facts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

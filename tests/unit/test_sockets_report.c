@@ -158,6 +158,11 @@ static void doubted(void **state)
 	assert_non_null(strstr(buf_text(&text), "\npartial: "));
 	buf_free(&text);
 
+	put("sockstat", "TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 1\n");
+	assert_int_equal(sockets_measure(&o, &later, &f), 0);
+	assert_int_equal(later.discrepancy, census_state(&later.counts, TCP_STATE_TIME_WAIT));
+	assert_true(later.partial);
+
 	o.netdir = "/nonexistent";
 	assert_int_equal(sockets_measure(&o, &later, &f), 0);
 	assert_int_equal(later.discrepancy, -1);

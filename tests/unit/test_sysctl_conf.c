@@ -206,8 +206,20 @@ static void limits_hold(void **state)
 	for (unsigned i = 0; i <= CONF_MAX_LINES; i++)
 		n += (size_t)snprintf(big + n, len - n, "net.x.k%u=1\n", i);
 	assert_int_equal(conf_parse(big, n, &c, &f), KE_TOOBIG);
-	free(big);
 	assert_null(c);
+	/* As many unknown keys as there may be lines: each is an issue, none is too many. */
+	struct policy *p = NULL;
+	n = 0;
+	for (unsigned i = 0; i < CONF_MAX_LINES; i++)
+		n += (size_t)snprintf(big + n, len - n, "net.ipv4.tcp_timestsmp%u=1 # x\n", i);
+	assert_int_equal(conf_parse(big, n, &c, &f), 0);
+	assert_int_equal(c->n_issues, CONF_MAX_LINES);
+	assert_int_equal(conf_to_policy(c, "local", &p, &f), 0);
+	assert_int_equal(p->n, CONF_MAX_LINES);
+	assert_int_equal(c->n_issues, 2 * CONF_MAX_LINES);
+	policy_free(p);
+	conf_free(c);
+	free(big);
 }
 
 static void the_article_is_accounted_for(void **state)

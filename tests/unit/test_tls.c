@@ -271,21 +271,21 @@ static void judged_without_a_handshake(void **state)
 	(void)state;
 	struct tree trees[64];
 	size_t n = forest_list(trees, 64);
-	struct callers *trust;
-	assert_int_equal(callers_load(at("host-ca.crt"), at("operator-ca.crt"), &trust, NULL), 0);
+	struct anchors *anchors;
+	assert_int_equal(anchors_load(at("host-ca.crt"), at("operator-ca.crt"), &anchors, NULL), 0);
 	for (size_t i = 0; i < n; i++) {
 		STACK_OF(X509) * list;
 		struct verdict v;
 		if (strcmp(trees[i].side, "client") != 0)
 			continue;
 		assert_int_equal(cert_list_load(at("forest/%s.crt", trees[i].name), &list, NULL), 0);
-		callers_identify(trust, sk_X509_value(list, 0), time(NULL), NULL, &v, NULL);
+		anchors_identify(anchors, sk_X509_value(list, 0), time(NULL), NULL, &v, NULL);
 		if (strcmp(verify_name(v.reason), trees[i].reason) != 0)
 			fail_msg("%s: %s (%s), not %s", trees[i].name, verify_name(v.reason), v.detail,
 			        trees[i].reason);
 		cert_list_free(list);
 	}
-	callers_free(trust);
+	anchors_free(anchors);
 }
 
 /* A server's certificate COUNT intermediate CAs below a CA that sets no limit of its own. */
@@ -496,7 +496,7 @@ static void two_cas_overlap(void **state)
 	struct ca *ca[2];
 	X509 *cert[2];
 	EVP_PKEY *key;
-	struct callers *trust;
+	struct anchors *anchors;
 	assert_int_equal(key_make(KEY_P256, &key, NULL), 0);
 	for (int i = 0; i < 2; i++) {
 		struct issue what = { .kind = PROFILE_HOST,
@@ -509,23 +509,24 @@ static void two_cas_overlap(void **state)
 		assert_int_equal(cert_save(at("ca%d.crt", i), ca_cert(ca[i]), NULL), 0);
 	}
 	bundle(at("both.crt"), at("ca0.crt"), at("ca1.crt"));
-	assert_int_equal(callers_load(at("both.crt"), at("operator-ca.crt"), &trust, NULL), 0);
+	assert_int_equal(anchors_load(at("both.crt"), at("operator-ca.crt"), &anchors, NULL), 0);
 	for (int i = 0; i < 2; i++) {
 		struct peer_identity id;
 		unsigned char want[SHA256_LEN];
-		assert_int_equal(callers_identify(trust, cert[i], time(NULL), &id, NULL, NULL), 0);
+		assert_int_equal(anchors_identify(anchors, cert[i], time(NULL), &id, NULL, NULL), 0);
 		assert_int_equal(cert_fingerprint(ca_cert(ca[i]), want), 0);
 		assert_memory_equal(id.ca, want, sizeof want);
 		assert_int_equal(cert_fingerprint(cert[i], want), 0);
 		assert_memory_equal(id.fingerprint, want, sizeof want);
 	}
-	callers_free(trust);
-	trust = NULL;
+	anchors_free(anchors);
+	anchors = NULL;
 	struct fault f;
-	assert_int_equal(callers_load(at("both.crt"), at("ca1.crt"), &trust, &f), KE_DUPLICATE);
-	assert_int_equal(callers_load(at("forest/host-good.crt"), NULL, &trust, &f), KE_UNTRUSTED); /* no CA */
-	assert_int_equal(callers_load(at("absent.crt"), NULL, &trust, &f), KE_NOENT);
-	assert_null(trust);
+	assert_int_equal(anchors_load(at("both.crt"), at("ca1.crt"), &anchors, &f), KE_DUPLICATE);
+	assert_int_equal(
+	        anchors_load(at("forest/host-good.crt"), NULL, &anchors, &f), KE_UNTRUSTED); /* no CA */
+	assert_int_equal(anchors_load(at("absent.crt"), NULL, &anchors, &f), KE_NOENT);
+	assert_null(anchors);
 	for (int i = 0; i < 2; i++) {
 		cert_free(cert[i]);
 		ca_free(ca[i]);
