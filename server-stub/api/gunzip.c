@@ -2,6 +2,7 @@
  * report batches. */
 #include "server-stub/api/gunzip.h"
 
+#define ZLIB_CONST
 #include <limits.h>
 #include <string.h>
 #include <zlib.h>
@@ -37,12 +38,7 @@ int gunzip(const void *data, size_t len, struct buf *out)
 	memset(&z, 0, sizeof z);
 	if (inflateInit2(&z, MAX_WBITS + 16) != Z_OK)
 		return KE_NOMEM;
-	/* zlib does not write to its input; its type only lacks the const. */
-	union {
-		const void *in;
-		Bytef *out;
-	} bytes = { .in = data };
-	z.next_in = bytes.out;
+	z.next_in = (z_const Bytef *)data;
 	z.avail_in = (uInt)len;
 	int rc = inflate_all(&z, out);
 	inflateEnd(&z);

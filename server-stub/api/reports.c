@@ -25,12 +25,15 @@ static void report_free(struct report *r)
 	task_free(&r->task);
 }
 
+/* Zeros stand for "nothing yet": a head of a form that hosts read always. */
 static void head_write(struct jsonw *w, const char *epoch, uint64_t seq, const char *head)
 {
+	static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
+
 	jsonw_object(w, "head");
-	jsonw_string(w, "epoch", epoch);
+	jsonw_string(w, "epoch", epoch[0] ? epoch : zeros + STORE_HEX_ROOM - STORE_EPOCH_ROOM);
 	jsonw_int(w, "seq", (int64_t)seq);
-	jsonw_string(w, "head", head);
+	jsonw_string(w, "head", head[0] ? head : zeros);
 	jsonw_object_end(w);
 }
 
