@@ -196,6 +196,11 @@ int cert_list_of(X509 *cert, X509 *ca, struct stack_st_X509 **ret)
 	return KE_OK;
 }
 
+X509 *cert_list_at(const struct stack_st_X509 *list, size_t i)
+{
+	return i < CERT_LIST_MAX ? sk_X509_value(list, (int)i) : NULL;
+}
+
 void cert_free(X509 *cert)
 {
 	X509_free(cert);

@@ -40,6 +40,8 @@ int cert_load(const char *path, X509 **ret, struct fault *f);
 int cert_save(const char *path, X509 *cert, struct fault *f);
 /* A list that holds CERT (and then CA, unless NULL), with references of its own. */
 int cert_list_of(X509 *cert, X509 *ca, struct stack_st_X509 **ret);
+/* The certificate number I of LIST, not the caller's to free; NULL behind the last. */
+X509 *cert_list_at(const struct stack_st_X509 *list, size_t i);
 void cert_free(X509 *cert);
 void cert_list_free(struct stack_st_X509 *list);
 

@@ -9,6 +9,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 
+#include "certs/cert.h"
 #include "certs/ossl.h"
 #include "certs/tls_state.h"
 
@@ -16,14 +17,36 @@
 #define CLIENT_CHAIN_MAX 16384
 #define TICKET_KEYS_LEN  80 /* OpenSSL 3: name, HMAC and AES key of stateless tickets */
 
+/* Tell OpenSSL the chain that was found, so that SSL_get0_verified_chain() has it: leaf, then the CA that vouches. */
+static bool chain_tell(X509_STORE_CTX *ctx, const struct anchors *anchors, const struct peer_identity *id)
+{
+	const STACK_OF(X509) *cas = anchors_cas(anchors);
+	unsigned char digest[SHA256_LEN];
+	STACK_OF(X509) *chain = NULL;
+
+	for (int i = 0; i < sk_X509_num(cas) && !chain; i++) {
+		X509 *ca = sk_X509_value(cas, i);
+		if (cert_fingerprint(ca, digest) || memcmp(digest, id->ca, sizeof digest) != 0)
+			continue;
+		if (cert_list_of(X509_STORE_CTX_get0_cert(ctx), ca, &chain))
+			return false;
+	}
+	if (chain)
+		X509_STORE_CTX_set0_verified_chain(ctx, chain);
+	return chain != NULL;
+}
+
 /* In the handshake, instead of OpenSSL's own check. */
 static int client_verify(X509_STORE_CTX *ctx, void *arg)
 {
 	const struct tls_state *state = arg;
+	struct peer_identity id;
 	struct verdict v;
 
-	anchors_identify(
-	        state->anchors, X509_STORE_CTX_get0_cert(ctx), clock_wall(state->clock), NULL, &v, NULL);
+	if (!anchors_identify(
+	            state->anchors, X509_STORE_CTX_get0_cert(ctx), clock_wall(state->clock), &id, &v, NULL) &&
+	        !chain_tell(ctx, state->anchors, &id))
+		v.reason = VERIFY_BROKEN;
 	X509_STORE_CTX_set_error(ctx, tls_error_of(v.reason));
 	X509_STORE_CTX_set_error_depth(ctx, (int)v.depth);
 	return v.reason == VERIFY_OK;

@@ -36,6 +36,7 @@ struct setting {
 	enum setting_mode mode;
 	bool required; /* a pending or unsupported key refuses the whole plan */
 	bool optional; /* sysctl.d's "-" prefix: a missing key is no complaint */
+	bool release;  /* the value is the key's original: write it, and do not hold it afterwards. Never in documents */
 	unsigned line; /* line in the source file, 0 when from JSON */
 };
 

@@ -55,7 +55,7 @@ static int policy_enter(struct originals *o, const struct policy *p, const struc
 	o->time = clock_wall(e->clock);
 	memcpy(o->hash, pl->hash, SHA256_LEN);
 	for (size_t i = 0; i < p->n; i++) {
-		int rc = wanted_set(o, &p->settings[i]);
+		int rc = p->settings[i].release ? KE_OK : wanted_set(o, &p->settings[i]);
 		if (rc)
 			return rc;
 	}
@@ -76,7 +76,9 @@ static bool in_force(struct originals *o, const struct policy *p, const struct p
 		const struct original *row = at < o->n ? &o->keys[at] : originals_find(o, &s->name);
 		if (at == o->n)
 			at = 0;
-		if (!row || !row->wanted || row->mode != s->mode || row->required != s->required ||
+		if (s->release && (!row || !row->wanted))
+			continue;
+		if (s->release || !row || !row->wanted || row->mode != s->mode || row->required != s->required ||
 		        row->optional != s->optional)
 			return false;
 	}

@@ -157,10 +157,12 @@ int plan_hash(const struct policy *p, unsigned char hash[SHA256_LEN])
 
 	if (!by_name)
 		return KE_NOMEM;
+	size_t n = 0;
 	for (size_t i = 0; i < p->n; i++)
-		by_name[i] = &p->settings[i];
-	qsort(by_name, p->n, sizeof(*by_name), setting_cmp);
-	for (size_t i = 0; i < p->n; i++) {
+		if (!p->settings[i].release)
+			by_name[n++] = &p->settings[i];
+	qsort(by_name, n, sizeof(*by_name), setting_cmp);
+	for (size_t i = 0; i < n; i++) {
 		buf_str(&text, by_name[i]->name.path);
 		buf_char(&text, '=');
 		buf_str(&text, by_name[i]->value);

@@ -60,7 +60,7 @@ struct plan {
 int plan_build(
         const struct policy *p, const struct observation *o, const struct ceiling *c, struct plan **ret);
 void plan_free(struct plan *pl);
-/* SHA-256 over "PATH=VALUE\n" of P's settings ordered by path: two policies that want the same have the same hash. */
+/* SHA-256 over "PATH=VALUE\n" of P's settings (but for releases) ordered by path: two policies that want the same have the same hash. */
 int plan_hash(const struct policy *p, unsigned char hash[SHA256_LEN]);
 /* Does the plan write anything? */
 bool plan_empty(const struct plan *pl);

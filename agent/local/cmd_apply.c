@@ -252,7 +252,10 @@ static void revert_row_text(struct local *l, const struct revert_row *row)
 		buf_fmt(&l->out, "%s: not restored to %s: %s\n", key, value ? value : row->value,
 		        row->result.err ? strerror(row->result.err) : "the kernel holds another value");
 	else
-		buf_fmt(&l->out, "%s: %s%s\n", key, value ? value : row->value,
+		buf_fmt(&l->out, "%s: %s%s\n", key,
+		        value && !value[0] ? "(empty)"
+		        : value            ? value
+		                           : row->value,
 		        row->result.state == RESTORE_SAME   ? " (was so already)"
 		        : row->result.state == RESTORE_GONE ? " (the key is gone)"
 		                                            : "");

@@ -1,7 +1,6 @@
 /* cmd_lint.c — `lint FILE`: what each line does on this kernel. Reads the file as far as it can be read: a line that apply
  * would refuse is a finding here. */
 #include <limits.h>
-#include <string.h>
 
 #include "agent/local/input.h"
 #include "agent/local/local.h"
@@ -43,39 +42,6 @@ static void finding_text(struct local *l, const struct input *in, const struct l
 		buf_fmt(&l->out, "    fix: %s\n", fi->fix);
 }
 
-/* Is ISSUE of a kind that an earlier one of C told already, for all its lines? */
-static bool told_before(const struct conf *c, size_t issue)
-{
-	for (size_t i = 0; i < issue; i++)
-		if (strcmp(c->issues[i].text, c->issues[issue].text) == 0)
-			return true;
-	return false;
-}
-
-/* One complaint for all lines that it is about: a list pasted from a page has the same fault in every line. */
-static void issue_text(struct local *l, const struct input *in, size_t issue)
-{
-	const struct conf_issue *is = &in->conf->issues[issue];
-	size_t same = 0;
-
-	for (size_t i = issue + 1; i < in->conf->n_issues; i++)
-		same += strcmp(in->conf->issues[i].text, is->text) == 0;
-	buf_fmt(&l->out, "%s:%u: %s %s: %s%s%s\n", in->path, is->line,
-	        is->severity == CONF_ERROR     ? "error"
-	        : is->severity == CONF_WARNING ? "warning"
-	                                       : "info",
-	        err_name(is->code), is->key ? is->key : "", is->key ? ": " : "", is->text);
-	if (same) {
-		buf_str(&l->out, "    also in lines");
-		for (size_t i = issue + 1; i < in->conf->n_issues; i++)
-			if (strcmp(in->conf->issues[i].text, is->text) == 0)
-				buf_fmt(&l->out, " %u", in->conf->issues[i].line);
-		buf_char(&l->out, '\n');
-	}
-	if (is->todo)
-		buf_fmt(&l->out, "    fix: %s\n", is->todo);
-}
-
 /* What the import says and what the rules say, by line. */
 static void lint_text(struct local *l, const struct input *in, const struct lint_report *r)
 {
@@ -84,8 +50,8 @@ static void lint_text(struct local *l, const struct input *in, const struct lint
 	for (size_t i = 0; i <= r->n; i++) {
 		unsigned line = i < r->n ? r->findings[i].line : UINT_MAX;
 		for (; next < n_issues && in->conf->issues[next].line <= line; next++)
-			if (in->conf->issues[next].code != KE_UNKNOWN && !told_before(in->conf, next))
-				issue_text(l, in, next); /* of unknown keys a rule says more */
+			if (in->conf->issues[next].code != KE_UNKNOWN) /* of those a rule says more */
+				input_issue(in, next, &l->out);
 		if (i == r->n)
 			break;
 		finding_text(l, in, &r->findings[i]);

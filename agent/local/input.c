@@ -78,20 +78,46 @@ static const char *severity_text(enum conf_severity s)
 	return s == CONF_ERROR ? "error" : s == CONF_WARNING ? "warning" : "note";
 }
 
+static bool same_issue(const struct conf_issue *a, const struct conf_issue *b)
+{
+	return a->severity == b->severity && strcmp(a->text, b->text) == 0;
+}
+
+void input_issue(const struct input *in, size_t i, struct buf *out)
+{
+	const struct conf_issue *all = in->conf->issues, *is = &all[i];
+	bool more = false;
+
+	for (size_t k = 0; k < i; k++)
+		if (same_issue(&all[k], is))
+			return;
+	buf_fmt(out, "%s:%u: %s: %s%s%s", in->path, is->line, severity_text(is->severity),
+	        is->key ? is->key : "", is->key ? ": " : "", is->text);
+	for (size_t k = i + 1; k < in->conf->n_issues; k++) {
+		if (!same_issue(&all[k], is))
+			continue;
+		buf_fmt(out, "%s%u", more ? " " : " (also in lines ", all[k].line);
+		more = true;
+	}
+	buf_fmt(out, "%s%s%s\n", more ? ")" : "", is->todo ? "; " : "", is->todo ? is->todo : "");
+}
+
 void input_tell(const struct local *l, const struct input *in)
 {
-	struct buf out = BUF_INIT(LOCAL_MAX_OUTPUT);
+	struct buf out = BUF_INIT(LOCAL_MAX_OUTPUT), one = BUF_INIT(65536);
 
 	for (size_t i = 0; in->conf && i < in->conf->n_issues; i++) {
 		const struct conf_issue *is = &in->conf->issues[i];
 		if (is->severity == CONF_NOTE || is->code == KE_UNKNOWN)
 			continue;
-		buf_fmt(&out, "kedge-agent %s: %s:%u: %s: %s%s%s%s%s\n", l->command, in->path, is->line,
-		        severity_text(is->severity), is->key ? is->key : "", is->key ? ": " : "", is->text,
-		        is->todo ? "; " : "", is->todo ? is->todo : "");
+		buf_clear(&one);
+		input_issue(in, i, &one);
+		if (one.len)
+			buf_fmt(&out, "kedge-agent %s: %s", l->command, buf_text(&one));
 	}
 	file_write_all(STDERR_FILENO, buf_text(&out), out.len);
 	buf_free(&out);
+	buf_free(&one);
 }
 
 void input_json(const struct input *in, struct jsonw *w)

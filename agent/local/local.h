@@ -62,6 +62,8 @@ struct local_command {
 int local_main(const struct local_command *commands, int argc, char **argv);
 
 /* The commands. */
+int cmd_run(struct local *l, int argc, char **argv);
+int cmd_enrol(struct local *l, int argc, char **argv);
 int cmd_apply(struct local *l, int argc, char **argv);
 int cmd_diff(struct local *l, int argc, char **argv);
 int cmd_verify(struct local *l, int argc, char **argv);

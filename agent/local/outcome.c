@@ -13,16 +13,22 @@ static bool is_change(const struct plan_key *k)
 	       k->outcome == OUTCOME_DIFFERS;
 }
 
+/* A value as it is told: an empty one needs a word. */
+static const char *shown(const char *value)
+{
+	return !value ? "(unknown)" : value[0] ? value : "(empty)";
+}
+
 static void row_text(struct local *l, const struct plan_key *k, bool dry_run)
 {
 	char dotted[NAME_MAX_LEN + 1], words[512];
 
 	buf_str(&l->out, name_dotted(&k->name, dotted, sizeof dotted));
 	if (is_change(k))
-		buf_fmt(&l->out, ": %s -> %s%s\n", k->old ? k->old : "(unknown)", k->wanted,
+		buf_fmt(&l->out, ": %s -> %s%s\n", shown(k->old), shown(k->wanted),
 		        k->outcome == OUTCOME_DIFFERS ? " (audit: reported only)" : "");
 	else if (k->outcome == OUTCOME_ALREADY)
-		buf_fmt(&l->out, ": %s%s\n", dry_run ? "" : "already ", k->wanted);
+		buf_fmt(&l->out, ": %s%s\n", dry_run ? "" : "already ", shown(k->wanted));
 	else
 		buf_fmt(&l->out, ": %s\n", outcome_text(k, words, sizeof words));
 }

@@ -1,0 +1,96 @@
+/* control.c — root's local commands. The socket was made by the supervisor; every connection must be uid 0's, asks one
+ * question in one frame, gets one answer, and is closed. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/ipc/seal.h"
+#include "agent/keeper/keeper.h"
+#include "proto/jsonw.h"
+#include "proto/log.h"
+
+static void status_answer(struct keeper *k, struct buf *out)
+{
+	struct buf body = BUF_INIT(RECORD_MAX_BYTES);
+	struct jsonw w = JSONW_INIT(out, 0);
+
+	journalist_status_body(k, &body);
+	jsonw_object(&w, NULL);
+	jsonw_int(&w, "kedge_daemon", 1);
+	jsonw_string(&w, "host", k->config->host);
+	jsonw_string(&w, "server", k->config->server);
+	jsonw_string(&w, "selftest", k->selftest);
+	jsonw_raw(&w, "status", buf_text(&body), body.len);
+	jsonw_object_end(&w);
+	buf_free(&body);
+}
+
+/* The answer to ASK in OUT; its exit code. */
+static int answer(struct keeper *k, const struct frame *ask, struct buf *out)
+{
+	switch ((enum ask)ask->a) {
+	case ASK_STATUS:
+		status_answer(k, out);
+		return out->rc ? 1 : 0;
+	case ASK_RETRY:
+		k->n_failed = 0;
+		link_refresh(k);
+		return 0;
+	default:
+		buf_str(out, "the daemon does not answer this; stop it first");
+		return 1;
+	}
+}
+
+static void serve(struct keeper *k, int fd)
+{
+	struct buf out = BUF_INIT(2 * RECORD_MAX_BYTES);
+	struct frame ask, reply = frame_make(FRAME_ANSWER, 0);
+	struct timeval patience = { .tv_sec = 1 };
+	int payload = -1, answer_fd = -1;
+
+	/* Root's own tools speak at once; whoever does not is not waited for. */
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	if (frame_receive(fd, &ask, &payload) || ask.type != FRAME_ASK)
+		goto out;
+	reply.id = ask.id;
+	reply.a = answer(k, &ask, &out);
+	if (!seal_make("answer", buf_text(&out), out.len, &answer_fd, NULL))
+		frame_send(fd, &reply, answer_fd);
+out:
+	if (payload >= 0)
+		close(payload);
+	if (answer_fd >= 0)
+		close(answer_fd);
+	buf_free(&out);
+}
+
+static void control_ready(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct keeper *k = w->data;
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof peer;
+	(void)loop;
+	(void)revents;
+
+	int fd = accept4(k->control, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) || peer.uid != 0)
+		log_warning("agent.sock: uid %u may not ask", (unsigned)peer.uid);
+	else
+		serve(k, fd);
+	close(fd);
+}
+
+void control_start(struct keeper *k, int fd)
+{
+	k->control = fd;
+	if (fd < 0)
+		return;
+	ev_io_init(&k->control_io, control_ready, fd, EV_READ);
+	k->control_io.data = k;
+	ev_io_start(k->loop, &k->control_io);
+}

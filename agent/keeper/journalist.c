@@ -1,0 +1,321 @@
+/* journalist.c — what happened, as records: composed, signed and synced into the spool, then pushed.
+ *
+ * A record that is urgent is pushed at once; telemetry waits for company. What was refused is reported once, not at every
+ * round. The record key is made here at the first start and never leaves this process's directory.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "agent/keeper/keeper.h"
+#include "agent/measure/sockdiag.h"
+#include "proto/fileio.h"
+#include "proto/log.h"
+#include "proto/signkey.h"
+
+#define STATUS_SOON_S    0.3
+#define TELEMETRY_PUSH_S 2.0
+
+static int record_key_make(const char *path, struct signkey **ret, struct fault *f)
+{
+	struct buf pem = BUF_INIT(SIGNKEY_PEM_MAX);
+	struct signkey *key = NULL;
+	int rc = signkey_generate(SIGNKEY_ED25519, &key, f);
+
+	if (!rc)
+		rc = signkey_save(key, NULL, &pem, f);
+	if (!rc)
+		rc = file_replace(path, pem.data, pem.len, 0600, FILE_DURABLE, f);
+	signkey_wipe(&pem);
+	if (rc) {
+		signkey_free(key);
+		return rc;
+	}
+	*ret = key;
+	return KE_OK;
+}
+
+static int record_key_open(struct keeper *k, struct fault *f)
+{
+	char path[PATH_MAX], *pem;
+	size_t len;
+	int n = snprintf(path, sizeof path, "%s/record.key", k->state_dir);
+
+	if (n <= 0 || n >= (int)sizeof path)
+		return fault_set(f, KE_TOOBIG, k->state_dir, NULL, "path too long");
+	int rc = file_read(path, SIGNKEY_PEM_MAX, &pem, &len, f);
+	if (rc == KE_NOENT)
+		return record_key_make(path, &k->key, f);
+	if (rc)
+		return rc;
+	rc = signkey_load(pem, len, NULL, &k->key, f);
+	explicit_bzero(pem, len);
+	file_free(pem);
+	if (rc)
+		fault_at(f, "%s", path);
+	return rc;
+}
+
+static int spool_start(struct keeper *k, struct fault *f)
+{
+	char dir[PATH_MAX], line[1024];
+	struct spool_found found;
+	struct spool_options so = { .dir = dir,
+		.host = k->config->host,
+		.boot_id = k->engine->boot_id,
+		.key = k->key,
+		.time = era_now(k) };
+	int n = snprintf(dir, sizeof dir, "%s/spool", k->state_dir);
+
+	if (n <= 0 || n >= (int)sizeof dir)
+		return fault_set(f, KE_TOOBIG, k->state_dir, NULL, "path too long");
+	if (getrandom(so.seed, sizeof so.seed, 0) != sizeof so.seed)
+		return fault_set(f, KE_SYSTEM, "getrandom", NULL, "%s", strerror(errno));
+	int rc = spool_open(&so, &k->spool, &found, f);
+	if (!rc && found.damaged)
+		log_warning("spool: %lld records lost, %lld carried on: %s", (long long)found.lost,
+		        (long long)found.carried, fault_line(f, line, sizeof line));
+	return rc;
+}
+
+void journalist_record(struct keeper *k, enum record_kind kind, const struct buf *body, bool urgent)
+{
+	struct fault f = { 0 };
+	char line[1024];
+	int rc = body->rc ? body->rc
+	                  : spool_append(k->spool, kind, era_now(k), buf_text(body), body->len, NULL, &f);
+
+	if (rc)
+		log_error("a record of kind %s is lost: %s", record_kind_name(kind),
+		        body->rc ? err_text(rc) : fault_line(&f, line, sizeof line));
+	else
+		link_push(k, urgent ? 0. : TELEMETRY_PUSH_S);
+}
+
+void journalist_apply(struct keeper *k, const char *policy, int64_t version, int64_t serial,
+        enum apply_result result, const char *reason, const struct plan *pl, const unsigned char *hash)
+{
+	struct buf body = BUF_INIT(RECORD_MAX_BYTES);
+	const struct compose_apply a = { .policy = policy,
+		.version = version,
+		.serial = serial,
+		.result = result,
+		.reason = reason,
+		.plan = pl,
+		.plan_hash = hash };
+
+	compose_apply(&a, &body);
+	journalist_record(k, RECORD_APPLY, &body, true);
+	buf_free(&body);
+}
+
+/* Was this very refusal reported lately? */
+static bool told(struct keeper *k, const char *name, const struct fault *f)
+{
+	for (size_t i = 0; i < KEEPER_REFUSALS; i++)
+		if (k->refusals[i].code == f->code && strcmp(k->refused[i], name) == 0 &&
+		        strcmp(k->refusals[i].what, f->what) == 0)
+			return true;
+	k->refusals[k->next_refusal] = *f;
+	snprintf(k->refused[k->next_refusal], sizeof k->refused[0], "%s", name);
+	k->next_refusal = (k->next_refusal + 1) % KEEPER_REFUSALS;
+	return false;
+}
+
+void journalist_refusal(
+        void *ctx, enum refusal_what what, const char *name, int64_t serial, const struct fault *f)
+{
+	struct keeper *k = ctx;
+	struct buf body = BUF_INIT(RECORD_MAX_BYTES);
+	char line[1024];
+
+	if (told(k, name, f))
+		return;
+	log_warning("refused %s: %s", name, fault_line(f, line, sizeof line));
+	compose_refusal(what, name, f, serial, &body);
+	journalist_record(k, RECORD_REFUSAL, &body, true);
+	buf_free(&body);
+}
+
+/* ---- status ---- */
+
+/* Value of "NAME:" in the text of /proc/PID/status into RET. */
+static bool status_field(const char *text, const char *name, char *ret, size_t size)
+{
+	const char *at = strstr(text, name);
+
+	if (!at)
+		return false;
+	at += strlen(name);
+	at += strspn(at, " \t");
+	size_t n = strcspn(at, " \t\n");
+	if (n >= size)
+		return false;
+	memcpy(ret, at, n);
+	ret[n] = '\0';
+	return true;
+}
+
+static bool process_read(const char *name, pid_t pid, struct status_process *ret, char cap_eff[32])
+{
+	char path[64], uid[16], nnp[8], seccomp[8], *text;
+	size_t len;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	if (pid <= 0 || file_read(path, 16384, &text, &len, NULL))
+		return false;
+	bool good = status_field(text, "\nUid:", uid, sizeof uid) &&
+	            status_field(text, "\nCapEff:", cap_eff, 32) &&
+	            status_field(text, "\nNoNewPrivs:", nnp, sizeof nnp) &&
+	            status_field(text, "\nSeccomp:", seccomp, sizeof seccomp);
+	file_free(text);
+	if (good)
+		*ret = (struct status_process){ .name = name,
+			.pid = pid,
+			.uid = strtoll(uid, NULL, 10),
+			.cap_eff = cap_eff,
+			.no_new_privs = strtoll(nnp, NULL, 10),
+			.seccomp = strtoll(seccomp, NULL, 10) };
+	return good;
+}
+
+static size_t policies_fill(const struct keeper *k, struct status_policy *rows)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < k->adopted.n; i++) {
+		const struct adopted *a = &k->adopted.rows[i];
+		if (a->removed)
+			continue;
+		bool waits = k->pending.active && strcmp(k->pending.name, a->name) == 0;
+		rows[n++] = (struct status_policy){ a->name, waits ? k->pending.version : a->version,
+			waits ? k->pending.serial : a->serial,
+			waits                                             ? "unconfirmed"
+			: !selector_match(a->policy->selector, &k->facts) ? "not_selected"
+			                                                  : "applied" };
+	}
+	if (k->pending.active && !adopted_find(&k->adopted, k->pending.name))
+		rows[n++] = (struct status_policy){ k->pending.name, k->pending.version, k->pending.serial,
+			"unconfirmed" };
+	return n;
+}
+
+void journalist_status_body(struct keeper *k, struct buf *out)
+{
+	struct status_policy policies[ADOPTED_MAX + 1];
+	struct status_process processes[3];
+	struct status_label labels[CONFIG_MAX_LABELS];
+	char caps[3][32], release[32], kernel[sizeof(struct utsname)] = "";
+	const struct trust *t = verify_trust(k->verify);
+	struct spool_stats spool;
+	struct utsname un;
+	struct compose_status s = { .policies = policies, .processes = processes, .labels = labels };
+
+	if (!uname(&un))
+		snprintf(kernel, sizeof kernel, "%s", un.release);
+	snprintf(release, sizeof release, "%u.%u", k->facts.kernel >> 16, k->facts.kernel & 0xffff);
+	spool_stats(k->spool, &spool);
+	s.kernel = kernel;
+	s.uptime_s = clock_boot_ms(k->clock) / 1000;
+	s.n_policies = policies_fill(k, policies);
+	s.root = trust_version(t, TUF_ROOT);
+	s.timestamp = trust_version(t, TUF_TIMESTAMP);
+	s.snapshot = trust_version(t, TUF_SNAPSHOT);
+	s.targets = trust_version(t, TUF_TARGETS);
+	s.timestamp_expires = trust_expires(t, TUF_TIMESTAMP);
+	s.in_sync = k->drifted == 0 && !k->pending.active;
+	s.drifted = (int64_t)k->drifted;
+	s.facts_kernel = release;
+	s.memory_bytes = (int64_t)k->facts.memory_bytes;
+	s.cpus = k->facts.cpus;
+	for (size_t i = 0; i < k->facts.n_labels; i++)
+		labels[s.n_labels++] =
+		        (struct status_label){ k->facts.labels[i].name, k->facts.labels[i].value };
+	const struct {
+		const char *name;
+		pid_t pid;
+	} all[] = { { "supervisor", k->supervisor }, { "keeper", getpid() }, { "courier", k->courier } };
+	for (size_t i = 0; i < 3; i++)
+		if (process_read(all[i].name, all[i].pid, &processes[s.n_processes], caps[i]))
+			s.n_processes++;
+	s.attribution = !k->fanotify_on ? "unavailable" : k->fanotify.flooded ? "flooded" : "fanotify";
+	s.confinement = k->confinement;
+	s.clock = era_state(k);
+	s.spool_first = spool.first_seq;
+	s.spool_last = spool.last_seq;
+	s.spool_bytes = (int64_t)spool.bytes;
+	compose_status(&s, out);
+}
+
+static void status_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct keeper *k = w->data;
+	struct buf body = BUF_INIT(RECORD_MAX_BYTES);
+	(void)revents;
+
+	journalist_status_body(k, &body);
+	journalist_record(k, RECORD_STATUS, &body, false);
+	buf_free(&body);
+	ev_timer_set(w, (double)k->config->status_s, 0.);
+	ev_timer_start(loop, w);
+}
+
+void journalist_status_soon(struct keeper *k)
+{
+	if (!k->spool || !ev_is_active(&k->status) ||
+	        ev_timer_remaining(k->loop, &k->status) <= STATUS_SOON_S)
+		return;
+	ev_timer_stop(k->loop, &k->status);
+	ev_timer_set(&k->status, STATUS_SOON_S, 0.);
+	ev_timer_start(k->loop, &k->status);
+}
+
+static void sockets_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct keeper *k = w->data;
+	struct sockets_options so = { .diag = k->diag, .clock = k->clock, .previous = k->previous };
+	struct buf body = BUF_INIT(RECORD_MAX_BYTES);
+	struct jsonw json = JSONW_INIT(&body, 0);
+	struct fault f = { 0 };
+	(void)loop;
+	(void)revents;
+
+	if (getrandom(so.hash_key, sizeof so.hash_key, 0) != sizeof so.hash_key ||
+	        sockets_measure(&so, k->report, &f)) {
+		log_warning("sockets cannot be counted: %s", f.what);
+		return;
+	}
+	sockets_report_json(k->report, &json, NULL);
+	journalist_record(k, RECORD_SOCKETS, &body, false);
+	buf_free(&body);
+	/* Two buffers, taken in turns: the measurement before is what growth is told from. */
+	struct sockets_report *other = k->previous ? k->previous : malloc(sizeof *other);
+	k->previous = k->report;
+	k->report = other ? other : k->report;
+	if (!other)
+		k->previous = NULL;
+}
+
+int journalist_start(struct keeper *k, struct fault *f)
+{
+	int rc = record_key_open(k, f);
+
+	if (!rc)
+		rc = spool_start(k, f);
+	if (!rc && !(k->report = malloc(sizeof *k->report)))
+		rc = fault_set(f, KE_NOMEM, NULL, NULL, "%s", err_text(KE_NOMEM));
+	if (rc)
+		return rc;
+	ev_timer_init(&k->status, status_timer, 1., 0.);
+	k->status.data = k;
+	ev_timer_start(k->loop, &k->status);
+	ev_timer_init(&k->sockets, sockets_timer, 1., (double)k->config->sockets_s);
+	k->sockets.data = k;
+	ev_timer_start(k->loop, &k->sockets);
+	return KE_OK;
+}

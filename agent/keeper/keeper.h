@@ -1,0 +1,171 @@
+/* keeper.h — the state of kedge-keeper, shared by the files of this folder.
+ *
+ * One loop, no threads. Each file below has one job and the members that it owns; main.c opens and closes in order.
+ *
+ *	link.c     frames to and from the courier: fetch, push, confirm, news
+ *	enforce.c  candidate -> plan -> apply -> confirmed or gone back; what is in force
+ *	lookout.c  polls and events -> drift -> restored or reported
+ *	journalist.c  records: composed, signed, spooled, pushed
+ *	control.c  root's local commands over agent.sock
+ *	era.c      what time it is
+ */
+#ifndef KEDGE_KEEPER_KEEPER_H
+#define KEDGE_KEEPER_KEEPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ev.h>
+
+#include "agent/config/config.h"
+#include "agent/engine/apply.h"
+#include "agent/engine/engine.h"
+#include "agent/engine/plan.h"
+#include "agent/ipc/frame.h"
+#include "agent/keeper/adopted.h"
+#include "agent/keeper/verify.h"
+#include "agent/measure/sockets_report.h"
+#include "agent/report/compose.h"
+#include "agent/report/spool.h"
+#include "agent/watch/contest.h"
+#include "agent/watch/drift.h"
+#include "agent/watch/fanotify.h"
+#include "agent/watch/poll.h"
+
+#define KEEPER_EVENTS   64 /* writers remembered between two looks at the keys */
+#define KEEPER_REFUSALS 64 /* refusals that were reported and are not repeated */
+#define KEEPER_FAILED   64 /* rollouts that went back and wait for a new serial */
+
+/* A rollout that is applied and waits for its confirmation. */
+struct pending {
+	bool active;
+	char name[POLICY_NAME_MAX + 1];
+	int64_t serial, version;
+	struct policy *policy; /* owned; NULL: a removal */
+	char *document;        /* owned; its bytes */
+	size_t len;
+	unsigned char hash[SHA256_LEN]; /* of the merged plan */
+};
+
+/* What time it is: the system's clock, but never before the floor. */
+struct era {
+	int64_t floor;   /* seconds since 1970, known to be past */
+	int64_t base_ms; /* boot time when floor was true */
+	bool agreed;     /* the server's clock is near ours */
+};
+
+struct keeper {
+	struct ev_loop *loop;
+	struct agent_config *config;
+	const struct clock *clock;
+	char *state_dir; /* CONFIG/state/keeper */
+	char *trust_dir; /* state_dir/trust */
+	pid_t supervisor, courier;
+	int exit_code;
+
+	struct era era;
+	struct host_facts facts;
+	struct engine *engine;
+	struct adopted_list adopted;
+	struct pending pending;
+	struct plan *plan; /* of what is in force; its keys are watched */
+	struct policy *merged;
+	struct {
+		char name[POLICY_NAME_MAX + 1];
+		int64_t serial;
+	} failed[KEEPER_FAILED]; /* went back in this boot, or are held */
+	size_t n_failed;
+	ev_timer deadline, reconfirm, absent;
+
+	struct verify *verify;
+	struct assignment *assignment; /* the last news; NULL before */
+	bool again;                    /* a round was asked for while one was under way */
+	unsigned refresh_failures;
+	ev_timer refresh;
+
+	int ipc;
+	ev_io ipc_io;
+	uint32_t next_id, push_id, confirm_id;
+	ev_timer push;
+	unsigned push_failures;
+
+	struct signkey *key;
+	struct spool *spool;
+	struct fault refusals[KEEPER_REFUSALS]; /* what was reported lately */
+	char refused[KEEPER_REFUSALS][256];
+	size_t next_refusal;
+	ev_timer status, sockets;
+	struct sockdiag *diag;
+	struct sockets_report *report, *previous; /* previous NULL before the first */
+
+	struct poller *poller;
+	struct contest *contest;
+	struct fanotify_source fanotify;
+	bool fanotify_on;
+	int proc_fd;
+	struct drift_event events[KEEPER_EVENTS];
+	size_t n_events;
+	size_t drifted; /* keys that differ now */
+	unsigned looks; /* of the recheck after an event */
+	ev_io fanotify_io;
+	ev_timer poll, recheck, resume;
+
+	int control; /* listening agent.sock; -1: none */
+	ev_io control_io;
+	const char *confinement; /* "full" or "partial" */
+	char selftest[160];      /* what the sandbox proved at start */
+};
+
+/* era.c */
+int era_open(struct keeper *k, struct fault *f);
+/* Seconds since 1970 to judge expiry by. */
+int64_t era_now(const struct keeper *k);
+/* "ok", "behind" (the floor is used), "ahead" (nothing new is adopted). */
+const char *era_state(const struct keeper *k);
+/* The server said what time it is. */
+void era_server_time(struct keeper *k, int64_t seconds);
+/* Everything up to now is past: keep that on disk. */
+void era_save(struct keeper *k);
+
+/* link.c */
+/* Make the verifying machine over T, which becomes its own. */
+int link_verify_open(struct keeper *k, struct trust *t);
+void link_start(struct keeper *k);
+int link_fetch(void *ctx, uint32_t id, enum fetch_where where, const char *name, size_t max);
+void link_confirm(struct keeper *k);
+/* Push what is spooled, after SECONDS. */
+void link_push(struct keeper *k, double seconds);
+/* Look what is published, now or when the present round ends. */
+void link_refresh(struct keeper *k);
+
+/* enforce.c */
+/* At start: what an unclean end left behind, then what was adopted, without network. */
+int enforce_start(struct keeper *k, struct fault *f);
+int enforce_floor(void *ctx, const char *policy, int64_t serial, struct fault *f);
+int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const char *document, size_t len,
+        struct fault *f);
+/* The confirmation came: RC 0, or why not. */
+void enforce_confirmed(struct keeper *k, int rc, const char *why);
+/* lookout.c */
+int lookout_start(struct keeper *k, int fanotify_fd, struct fault *f);
+/* Watch the keys of k->plan from now on. */
+void lookout_set(struct keeper *k);
+void lookout_stop(struct keeper *k);
+
+/* journalist.c */
+int journalist_start(struct keeper *k, struct fault *f);
+/* Spool one record; URGENT: push at once. Trouble is logged. */
+void journalist_record(struct keeper *k, enum record_kind kind, const struct buf *body, bool urgent);
+void journalist_apply(struct keeper *k, const char *policy, int64_t version, int64_t serial,
+        enum apply_result result, const char *reason, const struct plan *pl, const unsigned char *hash);
+void journalist_refusal(
+        void *ctx, enum refusal_what what, const char *name, int64_t serial, const struct fault *f);
+/* Something of the status changed: report it soon. */
+void journalist_status_soon(struct keeper *k);
+/* The body of a status record. */
+void journalist_status_body(struct keeper *k, struct buf *out);
+
+/* control.c */
+void control_start(struct keeper *k, int fd);
+
+#endif

@@ -1,0 +1,353 @@
+/* link.c — the keeper's end of the socket to the courier. It says what bytes are wanted and what is to be sent; what comes
+ * back is believed in one respect only, that it is what some server said. A courier that talks nonsense or ends is
+ * replaced by the supervisor, together with this process. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "agent/ipc/seal.h"
+#include "agent/keeper/keeper.h"
+#include "proto/log.h"
+#include "proto/wire.h"
+
+#define PUSH_BYTES    (256 * 1024)
+#define NEWS_MAX      ASSIGNMENT_MAX_BYTES
+#define RECONFIRM_S   2.0
+#define RETRY_FIRST_S 1.0
+
+/* Full jitter: somewhere between nothing and the doubled pause, so that a fleet does not come back in step. */
+static double retry_pause(const struct keeper *k, unsigned failures)
+{
+	double most = RETRY_FIRST_S;
+	uint32_t random = 0;
+
+	for (unsigned i = 1; i < failures && most < (double)k->config->retry_max_s; i++)
+		most *= 2;
+	if (most > (double)k->config->retry_max_s)
+		most = (double)k->config->retry_max_s;
+	if (getrandom(&random, sizeof random, 0) != sizeof random)
+		random = UINT32_MAX / 2;
+	return most * ((double)random / UINT32_MAX) + 0.05;
+}
+
+static void end(struct keeper *k, const char *why)
+{
+	log_error("courier: %s; ending, the supervisor starts both again", why);
+	k->exit_code = 1;
+	ev_break(k->loop, EVBREAK_ALL);
+}
+
+static int link_send(struct keeper *k, const struct frame *fr, int payload)
+{
+	int rc = frame_send(k->ipc, fr, payload);
+
+	if (rc && rc != KE_BUSY)
+		end(k, err_text(rc));
+	return rc;
+}
+
+static uint32_t new_id(struct keeper *k)
+{
+	if (!++k->next_id)
+		k->next_id = 1;
+	return k->next_id;
+}
+
+int link_fetch(void *ctx, uint32_t id, enum fetch_where where, const char *name, size_t max)
+{
+	struct keeper *k = ctx;
+	struct frame fr = frame_make(FRAME_FETCH, id);
+
+	if (strlen(name) >= sizeof fr.text)
+		return KE_TOOBIG;
+	fr.a = where;
+	fr.b = (int64_t)max;
+	frame_say(&fr, "%s", name);
+	return link_send(k, &fr, -1);
+}
+
+void link_confirm(struct keeper *k)
+{
+	struct frame fr = frame_make(FRAME_CONFIRM, k->confirm_id = new_id(k));
+
+	link_send(k, &fr, -1);
+}
+
+static void push_now(struct keeper *k)
+{
+	struct buf lines = BUF_INIT(PUSH_BYTES + RECORD_MAX_BYTES + 1);
+	struct fault f = { 0 };
+	int64_t first, last;
+	int fd = -1;
+
+	if (k->push_id)
+		return; /* one at a time: the chain has an order */
+	int rc = spool_read(k->spool, 0, PUSH_BYTES, &lines, &first, &last, &f);
+	if (!rc)
+		rc = seal_make("records", lines.data, lines.len, &fd, &f);
+	if (!rc) {
+		struct frame fr = frame_make(FRAME_PUSH, new_id(k));
+		fr.a = first;
+		fr.b = last;
+		if (!(rc = link_send(k, &fr, fd)))
+			k->push_id = fr.id;
+	} else if (rc != KE_NOENT) {
+		log_error("spool: %s", f.what);
+	}
+	if (fd >= 0)
+		close(fd);
+	buf_free(&lines);
+}
+
+static void push_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	push_now(w->data);
+}
+
+void link_push(struct keeper *k, double seconds)
+{
+	if (k->push_id)
+		return; /* the answer asks again */
+	if (ev_is_active(&k->push) && ev_timer_remaining(k->loop, &k->push) <= seconds)
+		return;
+	ev_timer_stop(k->loop, &k->push);
+	ev_timer_set(&k->push, seconds, 0.);
+	ev_timer_start(k->loop, &k->push);
+}
+
+/* "EPOCH SEQ HEAD" of the server: where it says that our chain stands. */
+static void forked(struct keeper *k, const char *text)
+{
+	unsigned char head[SHA256_LEN];
+	char epoch_text[17], head_text[65];
+	unsigned long long epoch;
+	long long seq;
+	uint64_t next = 0;
+	enum spool_forked how;
+	struct fault f = { 0 };
+
+	if (sscanf(text, "%16s %lld %64s", epoch_text, &seq, head_text) != 3 || strlen(epoch_text) != 16 ||
+	        sscanf(epoch_text, "%llx", &epoch) != 1 ||
+	        !hex_decode(head_text, strlen(head_text), head, sizeof head) ||
+	        getrandom(&next, sizeof next, 0) != sizeof next) {
+		log_error("the server names no place where our records stand: '%s'", text);
+		return;
+	}
+	int rc = spool_fork(k->spool, epoch, seq, head, next | 1, era_now(k), &how, &f);
+	if (rc)
+		log_error("spool: %s", f.what);
+	else if (how == SPOOL_NEW_EPOCH)
+		log_warning("the server has another history of this host; a new epoch was opened");
+}
+
+static void pushed(struct keeper *k, const struct frame *fr)
+{
+	struct fault f = { 0 };
+
+	if (!fr->id || fr->id != k->push_id)
+		return;
+	k->push_id = 0;
+	switch ((enum frame_status)fr->status) {
+	case FRAME_OK:
+		k->push_failures = 0;
+		if (spool_ack(k->spool, (uint64_t)fr->b, fr->a, era_now(k), &f))
+			log_error("spool: %s", f.what);
+		link_push(k, 0.);
+		return;
+	case FRAME_FORKED:
+		forked(k, fr->text);
+		link_push(k, 0.2);
+		return;
+	default:
+		if (k->push_failures++ == 0)
+			log_warning("reports wait: %s", fr->text);
+		link_push(k, retry_pause(k, k->push_failures));
+	}
+}
+
+/* ---- rounds of looking what is published ---- */
+
+static void round_start(struct keeper *k)
+{
+	if (verify_busy(k->verify) || k->pending.active) {
+		k->again = true;
+		return;
+	}
+	k->again = false;
+	const struct assignment *a = strcmp(era_state(k), "ahead") == 0 ? NULL : k->assignment;
+	verify_start(k->verify, era_now(k), a);
+}
+
+static void refresh_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	round_start(w->data);
+}
+
+static void refresh_in(struct keeper *k, double seconds)
+{
+	ev_timer_stop(k->loop, &k->refresh);
+	ev_timer_set(&k->refresh, seconds, 0.);
+	ev_timer_start(k->loop, &k->refresh);
+}
+
+void link_refresh(struct keeper *k)
+{
+	refresh_in(k, 0.);
+}
+
+static void round_done(void *ctx, int rc, const struct fault *f)
+{
+	struct keeper *k = ctx;
+	char line[1024];
+
+	if (rc == KE_HTTP) {
+		if (k->refresh_failures++ == 0)
+			log_warning("the repository cannot be reached; what is applied stays: %s", f->what);
+		refresh_in(k, retry_pause(k, k->refresh_failures));
+		return;
+	}
+	k->refresh_failures = 0;
+	if (rc) {
+		log_warning("metadata refused, what is trusted stays: %s", fault_line(f, line, sizeof line));
+		journalist_refusal(k, REFUSAL_METADATA, f->where[0] ? f->where : "metadata", -1, f);
+	} else {
+		era_save(k);
+	}
+	refresh_in(k, k->again && !k->pending.active ? 0. : (double)k->config->refresh_s);
+	journalist_status_soon(k);
+}
+
+static void news(struct keeper *k, const struct frame *fr, int payload)
+{
+	struct assignment *a = NULL;
+	struct fault f = { 0 };
+	char *data = NULL, line[1024];
+	size_t len;
+	int rc = seal_copy(payload, NEWS_MAX, &data, &len, &f);
+
+	if (!rc)
+		rc = assignment_parse(data, len, &a, &f);
+	if (!rc && strcmp(a->host, k->config->host) != 0)
+		rc = fault_set(&f, KE_MISMATCH, "host", NULL, "is for host '%s'", a->host);
+	free(data);
+	if (rc) {
+		log_warning("assignment ignored: %s", fault_line(&f, line, sizeof line));
+		assignment_free(a);
+		return;
+	}
+	assignment_free(k->assignment);
+	k->assignment = a;
+	log_debug("assignment generation=%lld rollouts=%zu", (long long)fr->a, a->n);
+	round_start(k);
+}
+
+static void fetched(struct keeper *k, const struct frame *fr, int payload)
+{
+	struct fault f = { 0 };
+	char *data = NULL;
+	size_t len = 0;
+
+	if (fr->status == FRAME_OK && seal_copy(payload, TUF_META_MAX, &data, &len, &f)) {
+		verify_fetched(k->verify, fr->id, FRAME_FAILED, NULL, 0, f.what);
+		return;
+	}
+	verify_fetched(k->verify, fr->id, (enum frame_status)fr->status, data, len, fr->text);
+	free(data);
+}
+
+static void receive(struct keeper *k, const struct frame *fr, int payload)
+{
+	bool wants_payload = fr->type == FRAME_NEWS || (fr->type == FRAME_FETCHED && fr->status == FRAME_OK);
+
+	if (wants_payload != (payload >= 0)) {
+		end(k, "a frame without its bytes, or with bytes it must not have");
+		return;
+	}
+	switch ((enum frame_type)fr->type) {
+	case FRAME_HELLO:
+		k->courier = (pid_t)fr->b;
+		journalist_status_soon(k);
+		break;
+	case FRAME_FETCHED:
+		fetched(k, fr, payload);
+		break;
+	case FRAME_PUSHED:
+		pushed(k, fr);
+		break;
+	case FRAME_CONFIRMED:
+		if (fr->id && fr->id == k->confirm_id)
+			enforce_confirmed(k, fr->status == FRAME_OK ? KE_OK : KE_HTTP, fr->text);
+		break;
+	case FRAME_NEWS:
+		news(k, fr, payload);
+		break;
+	case FRAME_SERVER_TIME:
+		era_server_time(k, fr->a);
+		break;
+	default:
+		end(k, "a frame that couriers do not send");
+	}
+}
+
+static void ipc_ready(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct keeper *k = w->data;
+	(void)loop;
+	(void)revents;
+
+	for (int i = 0; i < 16; i++) {
+		struct frame fr;
+		int payload, rc = frame_receive(k->ipc, &fr, &payload);
+		if (rc == KE_BUSY)
+			return;
+		if (rc) {
+			end(k, err_text(rc));
+			return;
+		}
+		receive(k, &fr, payload);
+		if (payload >= 0)
+			close(payload);
+	}
+}
+
+void link_start(struct keeper *k)
+{
+	struct frame hello = frame_make(FRAME_HELLO, 0), from = frame_make(FRAME_NEWS_FROM, 0);
+
+	ev_io_init(&k->ipc_io, ipc_ready, k->ipc, EV_READ);
+	k->ipc_io.data = k;
+	ev_io_start(k->loop, &k->ipc_io);
+	ev_init(&k->push, push_timer);
+	k->push.data = k;
+	ev_init(&k->refresh, refresh_timer);
+	k->refresh.data = k;
+	hello.a = ROLE_KEEPER;
+	hello.b = getpid();
+	frame_say(&hello, "%s", KEDGE_VERSION);
+	link_send(k, &hello, -1);
+	link_send(k, &from, -1);
+	refresh_in(k, 0.1);
+	link_push(k, 0.1);
+}
+
+/* The machine behind rounds is made here, where its owner's functions meet. */
+int link_verify_open(struct keeper *k, struct trust *t)
+{
+	const struct verify_owner owner = { .ctx = k,
+		.cache_dir = k->trust_dir,
+		.host = k->config->host,
+		.facts = &k->facts,
+		.fetch = link_fetch,
+		.floor = enforce_floor,
+		.adopt = enforce_adopt,
+		.refuse = journalist_refusal,
+		.done = round_done };
+
+	return verify_new(t, &owner, &k->verify);
+}

@@ -1,0 +1,141 @@
+/* resolve.c — merging. Goes through policies from the lowest priority to the highest; a setting replaces one of lower
+ * priority and clashes with one of the same. */
+#include "agent/keeper/resolve.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct layer {
+	const char *name;
+	const struct policy *policy;
+};
+
+static int layer_cmp(const void *pa, const void *pb)
+{
+	const struct layer *a = pa, *b = pb;
+
+	if (a->policy->priority != b->policy->priority)
+		return a->policy->priority < b->policy->priority ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+/* The policies that count, in rising priority. */
+static size_t layers_fill(const struct adopted_list *l, const struct candidate *c,
+        const struct host_facts *facts, struct layer *layers)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct adopted *a = &l->rows[i];
+		if (a->removed || (c && strcmp(c->name, a->name) == 0) ||
+		        !selector_match(a->policy->selector, facts))
+			continue;
+		layers[n++] = (struct layer){ a->name, a->policy };
+	}
+	if (c && c->policy && selector_match(c->policy->selector, facts))
+		layers[n++] = (struct layer){ c->name, c->policy };
+	qsort(layers, n, sizeof *layers, layer_cmp);
+	return n;
+}
+
+static int merge_setting(
+        struct policy *all, const struct layer *layers, size_t at, const struct setting *s, struct fault *f)
+{
+	char dotted[NAME_MAX_LEN + 1];
+
+	for (size_t above = at + 1; layers[above].policy; above++) {
+		if (!policy_find(layers[above].policy, &s->name))
+			continue;
+		if (layers[above].policy->priority > layers[at].policy->priority)
+			return KE_OK; /* overruled */
+		return fault_set(f, KE_CONFLICT, name_dotted(&s->name, dotted, sizeof dotted),
+		        "give one of them a higher priority",
+		        "policies '%s' and '%s' both set it at priority %lld", layers[at].name,
+		        layers[above].name, (long long)layers[at].policy->priority);
+	}
+	struct setting *copy;
+	int rc = policy_append(all, &s->name, s->value, s->why, &copy, f);
+	if (rc)
+		return rc;
+	copy->mode = s->mode;
+	copy->required = s->required;
+	copy->optional = s->optional;
+	return KE_OK;
+}
+
+/* Keys in force that nobody wants any more. */
+static int append_releases(struct policy *all, const struct originals *o, struct fault *f)
+{
+	for (size_t i = 0; o && i < o->n; i++) {
+		const struct original *k = &o->keys[i];
+		struct setting *s;
+		char *value;
+		if (!k->wanted || !k->value || policy_find(all, &k->name))
+			continue;
+		int rc = value_observed(knowledge_shape(&k->name), k->value, strlen(k->value), &value);
+		if (!rc) {
+			rc = policy_append(all, &k->name, value, NULL, &s, f);
+			free(value);
+		}
+		if (rc)
+			return rc;
+		s->release = true;
+		s->optional = true; /* an interface may be gone by now */
+	}
+	return KE_OK;
+}
+
+int resolve_policies(const struct adopted_list *l, const struct candidate *candidate,
+        const struct host_facts *facts, const struct originals *o, struct policy **ret, struct fault *f)
+{
+	struct policy *all = NULL;
+	struct layer *layers = calloc(l->n + 2, sizeof *layers); /* ends with an empty one */
+	int rc = layers ? policy_new("resolved", 1, &all) : KE_NOMEM;
+	size_t n = rc ? 0 : layers_fill(l, candidate, facts, layers);
+
+	for (size_t i = 0; !rc && i < n; i++)
+		for (size_t k = 0; !rc && k < layers[i].policy->n; k++)
+			rc = merge_setting(all, layers, i, &layers[i].policy->settings[k], f);
+	if (!rc)
+		rc = append_releases(all, o, f);
+	free(layers);
+	if (rc) {
+		policy_free(all);
+		return rc;
+	}
+	*ret = all;
+	return KE_OK;
+}
+
+/* Does P set N, by its name or by a pattern? 2: by name, 1: by pattern, 0: no. */
+static int sets(const struct policy *p, const struct name *n)
+{
+	int how = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (name_cmp(&p->settings[i].name, n) == 0)
+			return 2;
+		if (name_is_pattern(&p->settings[i].name) && name_match(&p->settings[i].name, n))
+			how = 1;
+	}
+	return how;
+}
+
+const struct adopted *resolve_owner(
+        const struct adopted_list *l, const struct host_facts *facts, const struct name *n)
+{
+	const struct adopted *owner = NULL;
+	int best = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct adopted *a = &l->rows[i];
+		if (a->removed || !selector_match(a->policy->selector, facts))
+			continue;
+		int how = sets(a->policy, n);
+		if (how > best || (how && how == best && a->policy->priority > owner->policy->priority)) {
+			best = how;
+			owner = a;
+		}
+	}
+	return owner;
+}

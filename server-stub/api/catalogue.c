@@ -1,0 +1,255 @@
+/* catalogue.c — reads the published metadata once a generation: timestamp, the snapshot it names, and every role of
+ * that snapshot, for targets rollouts/POLICY/SERIAL.json. Signatures were verified when it was published (repo_verify.c)
+ * and are verified by every host, so here the bytes are only read; what cannot be read is an error, not an omission.
+ * Called by assignments, rollouts, tokens and metrics. */
+#include "server-stub/api/catalogue.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cJSON.h>
+
+#include "proto/assignment.h"
+#include "proto/tuf.h"
+#include "server-stub/api/api_in.h"
+
+static const struct strict_limits metadata_limits = {
+	.max_bytes = TUF_META_MAX, .max_nodes = TUF_NODES_MAX, .max_depth = TUF_DEPTH_MAX
+};
+
+/* One published metadata file, parsed. */
+struct metadata {
+	struct cJSON *tree;
+	struct place doc, part; /* part refers to doc: not to be copied */
+};
+
+static int metadata_row(void *ctx, const struct store_file *file)
+{
+	struct cJSON **tree = ctx;
+
+	return strict_parse(file->data, file->len, &metadata_limits, tree, NULL);
+}
+
+static int metadata_load(struct api *api, const char *file, struct metadata *ret, struct fault *f)
+{
+	char path[TUF_FILE_ROOM + 16];
+
+	snprintf(path, sizeof path, "metadata/%s", file);
+	ret->tree = NULL;
+	int rc = store_repo_read(api->store, path, metadata_row, &ret->tree, f);
+	if (rc)
+		return rc;
+	ret->doc = place_root(ret->tree);
+	rc = read_object(&ret->doc, "signed", &ret->part, f);
+	if (rc)
+		cJSON_Delete(ret->tree);
+	return rc;
+}
+
+/* ROLE's file in either naming of TUF. */
+static int role_load(
+        struct api *api, const char *role, int64_t version, struct metadata *ret, struct fault *f)
+{
+	char file[TUF_FILE_ROOM];
+	int rc = metadata_load(api, tuf_file_name(role, version, file), ret, f);
+
+	return rc == KE_NOENT ? metadata_load(api, tuf_file_name(role, 0, file), ret, f) : rc;
+}
+
+static int rollout_note(struct catalogue *c, const char *policy, int64_t serial, const char *path)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		struct catalogue_rollout *r = &c->rollouts[i];
+		if (strcmp(r->policy, policy) != 0)
+			continue;
+		if (serial <= r->serial)
+			return KE_OK;
+		char *copy = strdup(path);
+		if (!copy)
+			return KE_NOMEM;
+		free(r->path);
+		r->path = copy;
+		r->serial = serial;
+		return KE_OK;
+	}
+	struct catalogue_rollout *more = realloc(c->rollouts, (c->n + 1) * sizeof *more);
+	if (!more)
+		return KE_NOMEM;
+	c->rollouts = more;
+	c->rollouts[c->n] = (struct catalogue_rollout){ .serial = serial, .path = strdup(path) };
+	memcpy(c->rollouts[c->n].policy, policy, strlen(policy) + 1);
+	return c->rollouts[c->n].path ? (c->n++, KE_OK) : KE_NOMEM;
+}
+
+static int role_read(struct api *api, struct catalogue *c, const char *role, int64_t version, struct fault *f)
+{
+	struct tuf_targets *targets = NULL;
+	struct metadata m;
+	int rc = role_load(api, role, version, &m, f);
+
+	if (rc)
+		return rc;
+	rc = tuf_targets_parse(&m.part, &targets, f);
+	for (size_t i = 0; !rc && i < targets->n_targets; i++) {
+		char policy[65];
+		int64_t serial;
+		if (target_path_split("rollouts", targets->targets[i].path, policy, &serial) == KE_OK)
+			rc = rollout_note(c, policy, serial, targets->targets[i].path);
+	}
+	tuf_targets_free(targets);
+	cJSON_Delete(m.tree);
+	return rc;
+}
+
+/* Every role that the snapshot lists. A delegated role that is listed but not published is passed over: TUF keeps the
+ * entries of roles that are no longer delegated to. */
+static int snapshot_read(struct api *api, struct catalogue *c, int64_t version, struct fault *f)
+{
+	struct tuf_snapshot *snapshot = NULL;
+	struct metadata m;
+	int rc = role_load(api, "snapshot", version, &m, f);
+
+	if (rc)
+		return rc;
+	rc = tuf_snapshot_parse(&m.part, &snapshot, f);
+	for (size_t i = 0; !rc && i < snapshot->n; i++) {
+		const char *name = snapshot->files[i].name;
+		size_t len = strlen(name), tail = strlen(".json");
+		char role[TUF_ROLE_NAME_MAX + 1];
+		if (len <= tail || len - tail >= sizeof role || strcmp(name + len - tail, ".json") != 0 ||
+		        strcmp(name, "root.json") == 0)
+			continue;
+		memcpy(role, name, len - tail);
+		role[len - tail] = '\0';
+		rc = role_read(api, c, role, snapshot->files[i].version, f);
+		if (rc == KE_NOENT && strcmp(role, "targets") != 0)
+			rc = KE_OK;
+	}
+	tuf_snapshot_free(snapshot);
+	cJSON_Delete(m.tree);
+	return rc;
+}
+
+static int by_policy(const void *a, const void *b)
+{
+	return strcmp(
+	        ((const struct catalogue_rollout *)a)->policy, ((const struct catalogue_rollout *)b)->policy);
+}
+
+static void catalogue_free(struct catalogue *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->n; i++)
+		free(c->rollouts[i].path);
+	free(c->rollouts);
+	free(c);
+}
+
+static int catalogue_load(struct api *api, int64_t generation, struct catalogue **ret, struct fault *f)
+{
+	struct catalogue *c = calloc(1, sizeof *c);
+	struct tuf_timestamp *timestamp = NULL;
+	struct metadata m = { 0 };
+	int rc = c ? KE_OK : KE_NOMEM;
+
+	if (!rc && generation) {
+		rc = metadata_load(api, "timestamp.json", &m, f);
+		if (!rc) {
+			rc = tuf_timestamp_parse(&m.part, &timestamp, f);
+			if (!rc)
+				rc = snapshot_read(api, c, timestamp->snapshot.version, f);
+			tuf_timestamp_free(timestamp);
+			cJSON_Delete(m.tree);
+		}
+	}
+	if (rc) {
+		catalogue_free(c);
+		return rc;
+	}
+	if (c->n)
+		qsort(c->rollouts, c->n, sizeof *c->rollouts, by_policy);
+	c->generation = generation;
+	c->holders = 1;
+	*ret = c;
+	return KE_OK;
+}
+
+void catalogue_let(struct api *api, struct catalogue *c)
+{
+	pthread_mutex_lock(&api->catalogue_lock);
+	bool last = --c->holders == 0;
+	pthread_mutex_unlock(&api->catalogue_lock);
+	if (last)
+		catalogue_free(c);
+}
+
+int catalogue_hold(struct api *api, struct catalogue **ret, struct fault *f)
+{
+	struct catalogue *c = NULL, *old;
+	int64_t generation, again;
+	int rc = store_repo_generation(api->store, &generation, f);
+
+	if (rc)
+		return rc;
+	/* The lock is held while loading: who comes meanwhile wants the same. */
+	pthread_mutex_lock(&api->catalogue_lock);
+	old = api->catalogue;
+	if (old && old->generation >= generation) {
+		old->holders++;
+		pthread_mutex_unlock(&api->catalogue_lock);
+		*ret = old;
+		return KE_OK;
+	}
+	rc = catalogue_load(api, generation, &c, f);
+	/* Published meanwhile? Then the files may be of both generations: the next call loads again. */
+	if (!rc)
+		rc = store_repo_generation(api->store, &again, f);
+	bool keep = !rc && again == generation;
+	if (!rc && !keep)
+		rc = fault_set(f, KE_BUSY, NULL, NULL, "the repository is being published");
+	if (keep) {
+		api->catalogue = c;
+		c->holders++;
+	}
+	pthread_mutex_unlock(&api->catalogue_lock);
+	if (rc) {
+		catalogue_free(c);
+		return rc;
+	}
+	if (old)
+		catalogue_let(api, old);
+	*ret = c;
+	return KE_OK;
+}
+
+struct newest {
+	int64_t version;
+	char sha256[STORE_HEX_ROOM];
+};
+
+static int root_row(void *ctx, const struct store_file *file)
+{
+	struct newest *n = ctx;
+	char *end;
+	long long version = strtoll(file->name + strlen("metadata/"), &end, 10);
+
+	if (version > n->version && strcmp(end, ".root.json") == 0) {
+		n->version = version;
+		snprintf(n->sha256, sizeof n->sha256, "%s", file->sha256);
+	}
+	return 0;
+}
+
+int catalogue_root(struct api *api, unsigned char ret[SHA256_LEN], struct fault *f)
+{
+	struct newest n = { 0 };
+	int rc = store_repo_list(api->store, "metadata/", root_row, &n, f);
+
+	if (!rc && (!n.version || !hex_decode(n.sha256, strlen(n.sha256), ret, SHA256_LEN)))
+		rc = fault_set(f, KE_NOENT, "root.json", "publish the repository first (kedge repo publish)",
+		        "no repository is published yet");
+	return rc;
+}

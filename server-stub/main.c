@@ -1,0 +1,323 @@
+/* kedge-server — the control server. This file is its life in order: TLS, configuration, store, API, HTTP, retention;
+ * then signals (SIGTERM and SIGINT end it gracefully, SIGHUP reads certificates, roles and settings again); then the
+ * same in reverse. What it answers is in api/, what it remembers in store/. */
+#include <errno.h>
+#include <getopt.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "certs/tls.h"
+#include "proto/log.h"
+#include "server-stub/config.h"
+
+#define CONFIG_PATH    "/etc/kedge/server.conf"
+#define PRUNE_SECONDS  600
+#define EXIT_BAD_USAGE 2
+
+struct program {
+	const char *config_path;
+	struct server_config *config;
+	struct store *store;
+	struct api *api;
+	SSL_CTX *tls;
+	struct http_server *servers[CONFIG_LISTEN_MAX];
+	size_t n_servers;
+	/* retention: its thread waits on the condition, so that the end does not wait for it */
+	pthread_t pruner;
+	bool pruning, pruner_stop;
+	pthread_mutex_t prune_lock;
+	pthread_cond_t prune_cond;
+	struct store_retention retention;
+};
+
+static int complain(const struct fault *f)
+{
+	char line[1024];
+
+	log_error("%s", fault_line(f, line, sizeof line));
+	return 1;
+}
+
+static int help(void)
+{
+	printf("usage: kedge-server [--config FILE] [--check]\n\n"
+	       "  --config FILE  read FILE instead of " CONFIG_PATH "\n"
+	       "  --check        read the configuration, certificates and keys, say what is wrong, end\n"
+	       "  --debug        log more\n"
+	       "  --help         this text\n"
+	       "  --version      the version\n\n"
+	       "SIGTERM ends it gracefully, SIGHUP reads certificates, roles and settings again.\n"
+	       "The manual page is kedge-server(8).\n");
+	return 0;
+}
+
+static int tls_open(const struct server_config *c, SSL_CTX *previous, SSL_CTX **ret, struct fault *f)
+{
+	const struct tls_server conf = { .cert_path = c->cert,
+		.key_path = c->key,
+		.host_ca_path = c->host_ca,
+		.operator_ca_path = c->operator_ca,
+		.clock = &clock_system };
+
+	return tls_server_open(&conf, previous, ret, f);
+}
+
+/* ---- start ---- */
+
+/* A connection is a descriptor: take as many as the administrator allows. */
+static void descriptors_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int listeners_start(struct program *p, struct fault *f)
+{
+	const struct server_config *c = p->config;
+	struct http_config http = { .threads = (unsigned)c->threads,
+		.tls = p->tls,
+		.app = p->api,
+		.clock = &clock_system,
+		.limits = c->limits,
+		.identify = api_identify,
+		.refused = api_refused };
+
+	http.routes = api_routes(&http.n_routes);
+	for (size_t i = 0; i < c->n_listen; i++) {
+		http.address = c->listen[i].address;
+		http.port = c->listen[i].port;
+		int rc = http_server_start(&http, &p->servers[i], f);
+		if (rc) {
+			fault_at(f, "listen %s:%u", http.address, http.port);
+			return rc;
+		}
+		p->n_servers = i + 1;
+		api_serve(p->api, p->servers[i]);
+		log_info("listening address=%s port=%u", http.address, http_server_port(p->servers[i]));
+	}
+	return KE_OK;
+}
+
+/* A batch at a time, so that reports get in between. */
+static void prune(struct program *p)
+{
+	struct fault f = { 0 };
+	uint64_t deleted, all = 0;
+	int rc;
+
+	do {
+		rc = store_prune(p->store, &p->retention, clock_wall(&clock_system), &deleted, &f);
+		all += rc ? 0 : deleted;
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	} while (!rc && deleted);
+	if (rc)
+		complain(&f);
+	if (all)
+		log_info("pruned rows=%llu", (unsigned long long)all);
+}
+
+static void *pruner_main(void *arg)
+{
+	struct program *p = arg;
+	struct timespec until;
+
+	pthread_mutex_lock(&p->prune_lock);
+	while (!p->pruner_stop) {
+		pthread_mutex_unlock(&p->prune_lock);
+		prune(p);
+		pthread_mutex_lock(&p->prune_lock);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += PRUNE_SECONDS;
+		while (!p->pruner_stop &&
+		        pthread_cond_timedwait(&p->prune_cond, &p->prune_lock, &until) != ETIMEDOUT)
+			;
+	}
+	pthread_mutex_unlock(&p->prune_lock);
+	return NULL;
+}
+
+static int start(struct program *p, struct fault *f)
+{
+	const struct server_config *c = p->config;
+	const struct store_config store = { .where = c->store };
+	const struct api_settings settings = server_config_api(c);
+	int rc = tls_open(c, NULL, &p->tls, f);
+
+	if (!rc)
+		rc = store_open(&store, &p->store, f);
+	if (!rc)
+		rc = api_open(p->store, &clock_system, (unsigned)c->workers, &settings, &p->api, f);
+	if (!rc)
+		rc = listeners_start(p, f);
+	if (rc)
+		return rc;
+	p->retention = (struct store_retention){ .raw_days = (unsigned)c->raw_days,
+		.long_days = (unsigned)c->audit_days };
+	p->pruning = pthread_create(&p->pruner, NULL, pruner_main, p) == 0;
+	return p->pruning ? KE_OK : fault_set(f, KE_SYSTEM, "retention", NULL, "a thread cannot be started");
+}
+
+/* ---- while it runs ---- */
+
+/* All of the new settings, or none. Addresses, the store and the numbers of threads need a restart. */
+static void reload(struct program *p)
+{
+	struct server_config *c = NULL;
+	SSL_CTX *tls = NULL;
+	struct fault f = { 0 };
+	int rc = server_config_read(p->config_path, &c, &f);
+
+	if (!rc)
+		rc = tls_open(c, p->tls, &tls, &f);
+	if (!rc) {
+		const struct api_settings settings = server_config_api(c);
+		rc = api_reload(p->api, &settings, &f);
+	}
+	for (size_t i = 0; !rc && i < p->n_servers; i++)
+		rc = http_server_tls(p->servers[i], tls, &f);
+	if (rc) {
+		complain(&f);
+		log_warning("not reloaded: the settings from before stay in force");
+		SSL_CTX_free(tls);
+		server_config_free(c);
+		return;
+	}
+	SSL_CTX_free(p->tls);
+	p->tls = tls;
+	server_config_free(p->config);
+	p->config = c;
+	log_info("reloaded operators=%zu", c->n_operators);
+}
+
+static void run(struct program *p, const sigset_t *signals)
+{
+	for (;;) {
+		int sig = 0;
+		if (sigwait(signals, &sig))
+			continue;
+		if (sig == SIGHUP) {
+			reload(p);
+			continue;
+		}
+		log_info("ending signal=%d", sig);
+		return;
+	}
+}
+
+/* ---- end, in reverse ---- */
+
+static void stop(struct program *p)
+{
+	unsigned grace = p->config ? (unsigned)p->config->shutdown_grace * 1000 : 0;
+
+	for (size_t i = 0; i < p->n_servers; i++)
+		http_server_stop(p->servers[i], grace);
+	if (p->pruning) {
+		pthread_mutex_lock(&p->prune_lock);
+		p->pruner_stop = true;
+		pthread_cond_signal(&p->prune_cond);
+		pthread_mutex_unlock(&p->prune_lock);
+		pthread_join(p->pruner, NULL);
+	}
+	/* Workers may still submit, and the store's writer answers into servers that have stopped but exist. */
+	if (p->api)
+		api_drain(p->api);
+	store_close(p->store);
+	for (size_t i = 0; i < p->n_servers; i++)
+		http_server_free(p->servers[i]);
+	api_close(p->api);
+	SSL_CTX_free(p->tls);
+	server_config_free(p->config);
+}
+
+/* Everything that start() would read, without opening the store or a socket. */
+static int check(struct program *p, struct fault *f)
+{
+	const struct api_settings settings = server_config_api(p->config);
+	int rc = tls_open(p->config, NULL, &p->tls, f);
+
+	if (!rc)
+		rc = api_open(NULL, &clock_system, 1, &settings, &p->api, f);
+	if (!rc)
+		printf("%s: good, %zu address%s, %zu operator%s\n", p->config_path, p->config->n_listen,
+		        p->config->n_listen == 1 ? "" : "es", p->config->n_operators,
+		        p->config->n_operators == 1 ? "" : "s");
+	return rc;
+}
+
+static int arguments(int argc, char **argv, struct program *p, bool *ret_check)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 't' }, { "debug", no_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 } };
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+		if (opt == 'h')
+			exit(help());
+		if (opt == 'V') {
+			printf("kedge-server " KEDGE_VERSION "\n");
+			exit(0);
+		}
+		if (opt == 'c')
+			p->config_path = optarg;
+		else if (opt == 't')
+			*ret_check = true;
+		else if (opt == 'd')
+			log_open("kedge-server", LOG_LEVEL_DEBUG);
+		else
+			return KE_USAGE;
+	}
+	if (optind == argc)
+		return KE_OK;
+	log_error("unexpected argument '%s' (see kedge-server --help)", argv[optind]);
+	return KE_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct program p = { .config_path = CONFIG_PATH,
+		.prune_lock = PTHREAD_MUTEX_INITIALIZER,
+		.prune_cond = PTHREAD_COND_INITIALIZER };
+	bool only_check = false;
+	struct fault f = { 0 };
+	sigset_t signals;
+
+	log_open("kedge-server", LOG_LEVEL_INFO);
+	int rc = tls_init(&f);
+	if (!rc && arguments(argc, argv, &p, &only_check))
+		return EXIT_BAD_USAGE;
+	/* Blocked before the first thread exists: all signals come to sigwait(). */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	if (!rc)
+		rc = server_config_read(p.config_path, &p.config, &f);
+	if (!rc && only_check)
+		rc = check(&p, &f);
+	else if (!rc) {
+		descriptors_raise();
+		rc = start(&p, &f);
+		if (!rc) {
+			log_info("ready fleet=%s version=" KEDGE_VERSION, p.config->fleet);
+			run(&p, &signals);
+		}
+	}
+	stop(&p);
+	return rc ? complain(&f) : 0;
+}
