@@ -8,44 +8,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/codec.h"
+#include "proto/audit.h"
 
 #define AUDIT_COLUMNS "seq, time, actor, role, action, object, detail, prev, hash"
-#define AUDIT_BYTES   (4 << 20) /* one row in netstrings */
-
-static void netstring(struct buf *out, const char *text)
-{
-	buf_fmt(out, "%zu:%s,", strlen(text), text);
-}
-
-static void netstring_int(struct buf *out, int64_t number)
-{
-	char text[24];
-
-	snprintf(text, sizeof text, "%" PRId64, number);
-	netstring(out, text);
-}
 
 int store_audit_hash(const struct store_audit_row *row, char ret_hash[STORE_HEX_ROOM])
 {
-	struct buf b = BUF_INIT(AUDIT_BYTES);
-	unsigned char digest[SHA256_LEN];
+	const struct audit_row pure = { .seq = row->seq,
+		.time = row->time,
+		.actor = row->actor,
+		.role = row->role,
+		.action = row->action,
+		.object = row->object,
+		.detail = row->detail,
+		.prev = row->prev };
 
-	netstring(&b, row->prev);
-	netstring_int(&b, row->seq);
-	netstring_int(&b, row->time);
-	netstring(&b, row->actor);
-	netstring(&b, row->role);
-	netstring(&b, row->action);
-	netstring(&b, row->object);
-	netstring(&b, row->detail);
-	int rc = b.rc;
-	if (!rc) {
-		sha256(b.data, b.len, digest);
-		hex_encode(digest, sizeof digest, ret_hash);
-	}
-	buf_free(&b);
-	return rc;
+	return audit_row_hash(&pure, ret_hash);
 }
 
 /* The seq and hash of the last row, or of the base of an empty chain. */

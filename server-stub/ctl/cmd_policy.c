@@ -1,0 +1,200 @@
+/* cmd_policy.c — `policy import`, `export`, `publish`: between sysctl.conf, the policy document, and its place in the
+ * repository. Import accounts for every line; publish refuses a version that exists, because hosts already hold it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/fileio.h"
+#include "server-stub/ctl/cmd_repo.h"
+#include "server-stub/ctl/policy_file.h"
+
+/* ---- import ---- */
+
+/* What is wrong with which line, on standard error. Notes are left to --format json. */
+static void issues_tell(const struct ctl *c, const struct policy_file *p)
+{
+	for (size_t i = 0; i < p->conf->n_issues; i++) {
+		const struct conf_issue *is = &p->conf->issues[i];
+		if (is->severity == CONF_NOTE)
+			continue;
+		ctl_warn(c, "%s:%u: %s: %s%s%s%s%s", p->path, is->line, policy_file_severity(is->severity),
+		        is->key ? is->key : "", is->key ? ": " : "", is->text, is->todo ? "; " : "",
+		        is->todo ? is->todo : "");
+	}
+}
+
+static int import_check(const struct ctl *c, const struct policy_file *p, struct fault *f)
+{
+	if (!p->conf)
+		return fault_set(f, KE_USAGE, p->path, NULL, "is a policy document already");
+	if (p->errors && !args_has(&c->args, "skip-errors"))
+		return fault_set(f, KE_VALUE, p->path, "correct them, or leave them out with --skip-errors",
+		        "%u lines cannot be used", p->errors);
+	if (!p->policy->n)
+		return fault_set(f, KE_VALUE, p->path, NULL, "no line of it can be used");
+	return KE_OK;
+}
+
+/* The document to --output or as the answer. */
+static int import_write(struct ctl *c, const struct policy_file *p, struct fault *f)
+{
+	const char *output = args_value(&c->args, "output");
+	char *text;
+	size_t len;
+	int rc = policy_print(p->policy, &text, &len);
+
+	if (rc)
+		return fault_set(f, rc, p->path, NULL, "%s", "");
+	if (output)
+		rc = file_replace(output, text, len, 0644, FILE_VOLATILE, f);
+	if (!rc && c->json) {
+		struct jsonw w = ctl_json(c, "kedge_import");
+		policy_file_json(p, &w);
+		jsonw_opt_string(&w, "output", output);
+		jsonw_raw(&w, "policy", text, len - 1);
+		ctl_json_end(c, &w);
+	} else if (!rc && !output) {
+		buf_bytes(&c->out, text, len);
+	}
+	free(text);
+	return rc;
+}
+
+int ctl_policy_import(struct ctl *c)
+{
+	const char *version = args_value(&c->args, "policy-version");
+	struct policy_file p;
+	struct fault f = { 0 };
+	int rc = policy_file_read(c->args.words[0], args_value(&c->args, "name"), &p, &f);
+
+	if (!rc && p.conf)
+		issues_tell(c, &p);
+	if (!rc)
+		rc = import_check(c, &p, &f);
+	if (!rc)
+		p.policy->version = 1;
+	if (!rc && version)
+		rc = args_int(version, 1, STRICT_INT_MAX, &p.policy->version, &f);
+	if (!rc)
+		rc = import_write(c, &p, &f);
+	policy_file_clear(&p);
+	return rc ? ctl_complain(c, &f) : CTL_DONE;
+}
+
+/* ---- export ---- */
+
+/* Remarks become comment lines; sysctl.d has no comments behind values. */
+static void remark(struct buf *out, const char *text)
+{
+	for (const char *p = text; *p;) {
+		size_t n = strcspn(p, "\n");
+		buf_fmt(out, "# %.*s\n", (int)n, p);
+		p += n + (p[n] == '\n');
+	}
+}
+
+static void export_setting(struct buf *out, const struct setting *s)
+{
+	char dotted[NAME_MAX_LEN + 1];
+
+	name_dotted(&s->name, dotted, sizeof dotted);
+	if (s->why)
+		remark(out, s->why);
+	if (s->mode == SETTING_AUDIT)
+		buf_fmt(out, "# only watched, never written: %s = %s\n", dotted, s->value);
+	else
+		buf_fmt(out, "%s%s = %s\n", s->optional ? "-" : "", dotted, s->value);
+}
+
+int ctl_policy_export(struct ctl *c)
+{
+	const char *output = args_value(&c->args, "output");
+	struct buf text = BUF_INIT(CTL_OUTPUT_MAX);
+	struct policy_file p;
+	struct fault f = { 0 };
+	int rc = policy_file_read(c->args.words[0], NULL, &p, &f);
+
+	if (!rc) {
+		buf_fmt(&text, "# policy %s version %" PRId64 ", exported by kedge; see sysctl.d(5)\n",
+		        p.policy->name, p.policy->version);
+		if (p.policy->description)
+			remark(&text, p.policy->description);
+		for (size_t i = 0; i < p.policy->n; i++)
+			export_setting(&text, &p.policy->settings[i]);
+		rc = text.rc ? fault_set(&f, text.rc, p.path, NULL, "%s", "") : KE_OK;
+	}
+	if (!rc && output)
+		rc = file_replace(output, text.data, text.len, 0644, FILE_VOLATILE, &f);
+	else if (!rc)
+		buf_bytes(&c->out, text.data, text.len);
+	buf_free(&text);
+	policy_file_clear(&p);
+	return rc ? ctl_complain(c, &f) : CTL_DONE;
+}
+
+/* ---- publish ---- */
+
+static int publish_check(const struct policy_file *p, struct fault *f)
+{
+	if (p->conf)
+		return fault_set(f, KE_USAGE, p->path, "make a policy of it with kedge policy import",
+		        "is no policy document");
+	if (p->policy->version < 1)
+		return fault_set(f, KE_RANGE, p->path, NULL, "a published policy has a version of 1 or more");
+	return KE_OK;
+}
+
+static int publish_put(struct work *w, const struct policy_file *p, char *path, size_t size, struct fault *f)
+{
+	snprintf(path, size, "policies/%s/%" PRId64 ".json", p->policy->name, p->policy->version);
+	if (tuf_targets_find(depot_targets(w->depot), path))
+		return fault_set(f, KE_EXIST, path, "raise the document's version",
+		        "this version is signed already, and hosts may hold it");
+	return depot_put(w->depot, path, p->text, p->len, f);
+}
+
+static void unknown_keys(const struct ctl *c, const struct policy *p)
+{
+	char dotted[NAME_MAX_LEN + 1];
+
+	for (size_t i = 0; i < p->n; i++)
+		if (!p->settings[i].knob && !knowledge_exists(&p->settings[i].name))
+			ctl_warn(c, "warning: %s: not a key that is known; hosts without it will say so",
+			        name_dotted(&p->settings[i].name, dotted, sizeof dotted));
+}
+
+int ctl_policy_publish(struct ctl *c)
+{
+	char path[POLICY_NAME_MAX + 48];
+	struct policy_file p;
+	struct work w = { 0 };
+	struct fault f = { 0 };
+	struct jsonw json = { 0 };
+	int rc = policy_file_read(c->args.words[1], NULL, &p, &f);
+
+	if (!rc)
+		rc = publish_check(&p, &f);
+	if (!rc)
+		rc = work_begin(c, c->args.words[0], &w, &f);
+	if (!rc)
+		rc = publish_put(&w, &p, path, sizeof path, &f);
+	if (!rc) {
+		unknown_keys(c, p.policy);
+		if (c->json) {
+			json = ctl_json(c, "kedge_repo");
+			jsonw_string(&json, "target", path);
+		} else {
+			buf_fmt(&c->out, "added %s\n", path);
+		}
+		rc = work_write(&w, c->json ? &json : NULL, &f);
+	}
+	if (!rc && c->json)
+		ctl_json_end(c, &json);
+	work_end(&w);
+	if (!rc && args_has(&c->args, "publish") && !(rc = repo_send(c, c->args.words[0], NULL, &f)) &&
+	        !c->json)
+		buf_str(&c->out, args_has(&c->args, "dry-run") ? "" : "published\n");
+	policy_file_clear(&p);
+	return rc ? ctl_complain(c, &f) : CTL_DONE;
+}

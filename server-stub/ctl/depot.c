@@ -1,0 +1,473 @@
+/* depot.c — opens a repository directory, collects changes, signs and writes them. The newest root is the highest
+ * N.root.json, everything else is found from timestamp.json, as clients do; a file that does not verify under that
+ * root refuses the whole directory. Called by the repo, policy and rollout commands. */
+#include "server-stub/ctl/depot.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/codec.h"
+#include "proto/fileio.h"
+#include "proto/trust.h"
+#include "proto/trust_doc.h"
+#include "server-stub/ctl/depot_in.h"
+
+#define DAY 86400
+
+const struct depot_plan depot_plan_default = {
+	.n_keys = { 1, 1, 1, 1 },
+	.threshold = { 1, 1, 1, 1 },
+	.lifetime = { [TUF_ROOT] = 365 * DAY,
+	        [TUF_TARGETS] = 180 * DAY,
+	        [TUF_SNAPSHOT] = 30 * DAY,
+	        [TUF_TIMESTAMP] = 7 * DAY },
+};
+
+struct put {
+	char *file; /* below the depot */
+	char *data;
+	size_t len;
+	struct put *next;
+};
+
+struct depot {
+	char *dir;
+	int lock;
+	struct depot_conf conf;
+	struct release *release;
+	struct trust_doc root, targets;
+	bool touched[TUF_TOP_COUNT];
+	struct put *puts;
+};
+
+static int no_memory(struct fault *f)
+{
+	return fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");
+}
+
+char *depot_path(const char *dir, const char *rest)
+{
+	char *path = NULL;
+
+	return asprintf(&path, "%s/%s", dir, rest) < 0 ? NULL : path;
+}
+
+static int read_metadata(const char *dir, const char *role, int64_t version, size_t max, char **ret,
+        size_t *ret_len, struct fault *f)
+{
+	char file[TUF_FILE_ROOM], name[TUF_FILE_ROOM + 16];
+
+	snprintf(name, sizeof name, "metadata/%s", tuf_file_name(role, version, file));
+	char *path = depot_path(dir, name);
+	int rc = path ? file_read(path, max, ret, ret_len, f) : no_memory(f);
+	free(path);
+	return rc;
+}
+
+/* ---- opening ---- */
+
+/* The highest N for which there are 1.root.json to N.root.json. */
+static int64_t newest_root(const char *dir)
+{
+	for (int64_t n = 1;; n++) {
+		char file[TUF_FILE_ROOM], name[TUF_FILE_ROOM + 16];
+		snprintf(name, sizeof name, "metadata/%s", tuf_file_name("root", n, file));
+		char *path = depot_path(dir, name);
+		bool there = path && access(path, F_OK) == 0;
+		free(path);
+		if (!there)
+			return n - 1;
+	}
+}
+
+/* Load ROLE's file into the release; *RET (may be NULL) receives the opened document. */
+static int load(struct depot *d, enum tuf_top role, int64_t version, struct trust_doc *ret, struct fault *f)
+{
+	char *data;
+	size_t len;
+	int rc = read_metadata(d->dir, tuf_top_names[role], version, TUF_META_MAX, &data, &len, f);
+
+	if (rc)
+		return rc;
+	rc = release_load(d->release, tuf_top_names[role], data, len, f);
+	if (!rc && ret)
+		rc = trust_doc_open(
+		        role, data, len, role == TUF_ROOT ? NULL : &d->root.root->roles[role], ret, f);
+	file_free(data);
+	return rc;
+}
+
+static int load_all(struct depot *d, struct fault *f)
+{
+	struct trust_doc timestamp = { 0 }, snapshot = { 0 };
+	int64_t root = newest_root(d->dir);
+
+	if (!root)
+		return fault_set(f, KE_NOENT, d->dir, "make one with kedge repo init",
+		        "is no repository: there is no metadata/1.root.json");
+	int rc = load(d, TUF_ROOT, root, &d->root, f);
+	bool named = !rc && d->root.root->consistent_snapshot;
+	if (!rc && !named)
+		rc = fault_set(f, KE_UNSUPPORTED, d->dir, NULL, "a repository without consistent snapshots");
+	if (!rc)
+		rc = load(d, TUF_TIMESTAMP, 0, &timestamp, f);
+	if (!rc)
+		rc = load(d, TUF_SNAPSHOT, timestamp.timestamp->snapshot.version, &snapshot, f);
+	if (!rc) {
+		const struct tuf_meta *meta = tuf_snapshot_find(snapshot.snapshot, "targets");
+		rc = meta ? load(d, TUF_TARGETS, meta->version, &d->targets, f)
+		          : fault_set(f, KE_SCHEMA, d->dir, NULL, "the snapshot lists no targets");
+	}
+	trust_doc_free(&timestamp);
+	trust_doc_free(&snapshot);
+	return rc;
+}
+
+static int lock(struct depot *d, struct fault *f)
+{
+	char *path = depot_path(d->dir, ".lock");
+	int rc = path ? lock_take(path, &d->lock, f) : no_memory(f);
+
+	free(path);
+	if (rc == KE_BUSY)
+		fault_set(f, rc, d->dir, "wait for it", "somebody else is changing this repository");
+	return rc;
+}
+
+static int depot_new(const char *dir, struct depot **ret, struct fault *f)
+{
+	struct depot *d = calloc(1, sizeof *d);
+
+	if (!d)
+		return no_memory(f);
+	d->lock = -1;
+	d->dir = strdup(dir);
+	int rc = d->dir && !release_new(&d->release) ? KE_OK : no_memory(f);
+	if (rc)
+		depot_close(d);
+	else
+		*ret = d;
+	return rc;
+}
+
+int depot_open(const char *dir, struct depot **ret, struct fault *f)
+{
+	struct depot *d = NULL;
+
+	if (newest_root(dir) == 0)
+		return fault_set(f, KE_NOENT, dir, "make one with kedge repo init",
+		        "is no repository: there is no metadata/1.root.json");
+	int rc = depot_new(dir, &d, f);
+	if (rc)
+		return rc;
+	rc = lock(d, f);
+	if (!rc)
+		rc = stage_recover(dir, f);
+	if (!rc)
+		rc = depot_conf_read(dir, &d->conf, f);
+	if (!rc)
+		rc = load_all(d, f);
+	if (rc)
+		depot_close(d);
+	else
+		*ret = d;
+	return rc;
+}
+
+void depot_close(struct depot *d)
+{
+	if (!d)
+		return;
+	while (d->puts) {
+		struct put *p = d->puts;
+		d->puts = p->next;
+		free(p->file);
+		free(p->data);
+		free(p);
+	}
+	trust_doc_free(&d->root);
+	trust_doc_free(&d->targets);
+	release_free(d->release);
+	depot_conf_clear(&d->conf);
+	if (d->lock >= 0)
+		close(d->lock);
+	free(d->dir);
+	free(d);
+}
+
+const char *depot_keys(const struct depot *d)
+{
+	return d->conf.keys;
+}
+
+const struct tuf_targets *depot_targets(const struct depot *d)
+{
+	return d->targets.targets;
+}
+
+int64_t depot_version(const struct depot *d, const char *role)
+{
+	return release_version(d->release, role);
+}
+
+/* ---- targets ---- */
+
+/* "targets/dir/HASH.name" */
+static char *hashed_file(const char *path, const unsigned char digest[SHA256_LEN])
+{
+	char hex[2 * SHA256_LEN + 1], *file = NULL;
+	const char *slash = strrchr(path, '/');
+	int dir_len = slash ? (int)(slash - path + 1) : 0;
+
+	hex_encode(digest, SHA256_LEN, hex);
+	return asprintf(&file, "targets/%.*s%s.%s", dir_len, path, hex, path + dir_len) < 0 ? NULL : file;
+}
+
+char *depot_target_file(const char *path, const void *data, size_t len)
+{
+	unsigned char digest[SHA256_LEN];
+
+	sha256(data, len, digest);
+	return hashed_file(path, digest);
+}
+
+int depot_read(const struct depot *d, const char *path, char **ret, size_t *ret_len, struct fault *f)
+{
+	const struct tuf_target *t = tuf_targets_find(d->targets.targets, path);
+	char *data;
+	size_t len;
+
+	if (!t || !t->hashes.has_sha256)
+		return fault_set(f, KE_NOENT, path, NULL, "the repository does not list it");
+	char *file = hashed_file(path, t->hashes.sha256);
+	char *full = file ? depot_path(d->dir, file) : NULL;
+	int rc = full ? file_read(full, DEPOT_TARGET_MAX, &data, &len, f) : no_memory(f);
+	free(full);
+	free(file);
+	if (rc)
+		return rc;
+	if ((rc = trust_target_check(t, data, len, f))) {
+		file_free(data);
+		return rc;
+	}
+	*ret = data;
+	*ret_len = len;
+	return KE_OK;
+}
+
+int depot_put(struct depot *d, const char *path, const void *data, size_t len, struct fault *f)
+{
+	if (len > DEPOT_TARGET_MAX)
+		return fault_set(f, KE_TOOBIG, path, NULL, "more than %u bytes", DEPOT_TARGET_MAX);
+	int rc = release_target_set(d->release, "targets", path, data, len, NULL, f);
+	if (rc)
+		return rc;
+	struct put *p = calloc(1, sizeof *p);
+	if (!p)
+		return no_memory(f);
+	p->next = d->puts;
+	d->puts = p;
+	p->len = len;
+	p->file = depot_target_file(path, data, len);
+	p->data = malloc(len + 1);
+	if (!p->file || !p->data)
+		return no_memory(f);
+	memcpy(p->data, data, len);
+	return depot_touch(d, "targets", f);
+}
+
+/* ---- roles ---- */
+
+static int role_index(const char *role, enum tuf_top *ret, struct fault *f)
+{
+	for (int i = 0; i < TUF_TOP_COUNT; i++)
+		if (strcmp(role, tuf_top_names[i]) == 0) {
+			*ret = (enum tuf_top)i;
+			return KE_OK;
+		}
+	return fault_set(
+	        f, KE_NAME, role, "use root, targets, snapshot or timestamp", "is no top-level role");
+}
+
+int depot_touch(struct depot *d, const char *role, struct fault *f)
+{
+	enum tuf_top top = TUF_ROOT;
+	int rc = role_index(role, &top, f);
+
+	if (rc)
+		return rc;
+	d->touched[top] = true;
+	/* A new version is listed by the roles above it, which then get new versions too. */
+	if (top == TUF_TARGETS)
+		d->touched[TUF_SNAPSHOT] = true;
+	if (top == TUF_TARGETS || top == TUF_SNAPSHOT)
+		d->touched[TUF_TIMESTAMP] = true;
+	return KE_OK;
+}
+
+int depot_rotate(struct depot *d, const char *role, struct keyring *k, struct buf *old, struct fault *f)
+{
+	enum tuf_top top = TUF_ROOT;
+	int rc = role_index(role, &top, f);
+
+	if (rc)
+		return rc;
+	const struct signers *now = &d->root.root->roles[top];
+	for (size_t i = 0; i < now->n && !rc; i++) {
+		const struct signkey *key = NULL;
+		rc = keyring_make(k, role, &key, f);
+		if (!rc)
+			rc = release_key_add(d->release, role, signkey_public(key), f);
+	}
+	for (size_t i = 0; i < now->n && !rc; i++) {
+		buf_fmt(old, "%s\n", pubkey_id(now->keys[i]));
+		rc = release_key_drop(d->release, role, pubkey_id(now->keys[i]), f);
+	}
+	if (!rc)
+		rc = depot_touch(d, "root", f);
+	return rc ? rc : depot_touch(d, role, f);
+}
+
+/* ---- writing ---- */
+
+static int write_puts(const struct depot *d, struct fault *f)
+{
+	int rc = KE_OK;
+
+	for (const struct put *p = d->puts; p && !rc; p = p->next) {
+		char *path = depot_path(d->dir, p->file), *folder = path ? strdup(path) : NULL;
+		if (!folder) {
+			free(path);
+			return no_memory(f);
+		}
+		*strrchr(folder, '/') = '\0';
+		rc = dir_make(folder, 0755, f);
+		if (!rc)
+			rc = file_replace(path, p->data, p->len, 0644, FILE_DURABLE, f);
+		free(folder);
+		free(path);
+	}
+	return rc;
+}
+
+int depot_write(struct depot *d, const struct keyring *k, int64_t now, bool dry_run,
+        struct release_files *ret, struct fault *f)
+{
+	struct release_files files = { 0 };
+	const struct signkey *keys[KEYRING_MAX];
+	int rc = KE_OK;
+
+	for (size_t i = 0; i < k->n; i++)
+		keys[i] = k->keys[i];
+	for (int i = 0; i < TUF_TOP_COUNT && !rc; i++)
+		if (d->touched[i])
+			rc = release_expires(d->release, tuf_top_names[i], now + d->conf.lifetime[i], f);
+	if (!rc)
+		rc = release_write(d->release, now, keys, k->n, &files, f);
+	if (!rc && !dry_run)
+		rc = write_puts(d, f);
+	if (!rc && !dry_run && files.n)
+		rc = stage_switch(d->dir, &files, f);
+	if (rc) {
+		release_files_free(&files);
+		return rc;
+	}
+	memset(d->touched, 0, sizeof d->touched);
+	*ret = files;
+	return KE_OK;
+}
+
+/* ---- making ---- */
+
+static int plan_check(const struct depot_plan *plan, struct fault *f)
+{
+	for (int i = 0; i < TUF_TOP_COUNT; i++) {
+		if (plan->n_keys[i] < 1 || plan->n_keys[i] > 16)
+			return fault_set(
+			        f, KE_RANGE, tuf_top_names[i], NULL, "1 to 16 keys, not %u", plan->n_keys[i]);
+		if (plan->threshold[i] < 1 || plan->threshold[i] > plan->n_keys[i])
+			return fault_set(f, KE_RANGE, tuf_top_names[i],
+			        "make more keys, or lower the threshold",
+			        "a threshold of %u cannot be reached with %u keys", plan->threshold[i],
+			        plan->n_keys[i]);
+	}
+	return KE_OK;
+}
+
+static int init_roles(struct depot *d, const struct depot_plan *plan, struct keyring *k, struct fault *f)
+{
+	int rc = release_init(d->release, true, f);
+
+	for (int i = 0; i < TUF_TOP_COUNT && !rc; i++) {
+		for (unsigned n = 0; n < plan->n_keys[i] && !rc; n++) {
+			const struct signkey *key = NULL;
+			rc = keyring_make(k, tuf_top_names[i], &key, f);
+			if (!rc)
+				rc = release_key_add(d->release, tuf_top_names[i], signkey_public(key), f);
+		}
+		if (!rc)
+			rc = release_threshold(d->release, tuf_top_names[i], plan->threshold[i], f);
+		d->touched[i] = true;
+	}
+	return rc;
+}
+
+/* The absolute path of the key directory, which exists now. */
+static int conf_make(struct depot *d, const struct depot_plan *plan, struct fault *f)
+{
+	memcpy(d->conf.lifetime, plan->lifetime, sizeof d->conf.lifetime);
+	d->conf.keys = realpath(plan->keys, NULL);
+	if (!d->conf.keys)
+		return fault_set(f, err_from_errno(errno), plan->keys, NULL, "%s", strerror(errno));
+	return depot_conf_write(d->dir, &d->conf, f);
+}
+
+static int folders_make(const char *dir, struct fault *f)
+{
+	static const char *const folders[] = { "metadata", "targets" };
+	int rc = KE_OK;
+
+	for (size_t i = 0; i < 2 && !rc; i++) {
+		char *path = depot_path(dir, folders[i]);
+		rc = path ? dir_make(path, 0755, f) : no_memory(f);
+		free(path);
+	}
+	return rc;
+}
+
+int depot_init(const char *dir, const struct depot_plan *plan, int64_t now, struct fault *f)
+{
+	struct depot *d = NULL;
+	struct keyring k = { .dir = strdup(plan->keys) };
+	struct release_files files = { 0 };
+	int rc = plan_check(plan, f);
+
+	if (!rc && newest_root(dir) > 0)
+		rc = fault_set(f, KE_EXIST, dir, "use another directory", "there is a repository already");
+	if (!rc && plan->passphrase)
+		k.passphrase = strdup(plan->passphrase);
+	if (!rc && (!k.dir || (plan->passphrase && !k.passphrase)))
+		rc = no_memory(f);
+	if (!rc)
+		rc = folders_make(dir, f);
+	if (!rc)
+		rc = depot_new(dir, &d, f);
+	if (!rc)
+		rc = lock(d, f);
+	if (!rc)
+		rc = stage_recover(dir, f);
+	if (!rc)
+		rc = init_roles(d, plan, &k, f);
+	if (!rc)
+		rc = conf_make(d, plan, f);
+	if (!rc)
+		rc = depot_write(d, &k, now, false, &files, f);
+	release_files_free(&files);
+	keyring_clear(&k);
+	depot_close(d);
+	return rc;
+}

@@ -1,0 +1,24 @@
+/* depot_in.h — what the files of the depot share. Nobody else includes this. */
+#ifndef KEDGE_SERVER_CTL_DEPOT_IN_H
+#define KEDGE_SERVER_CTL_DEPOT_IN_H
+
+#include "proto/release.h"
+#include "server-stub/ctl/depot.h"
+
+/* repo.conf (depot_conf.c). depot_conf_clear() *RET in any case. */
+int depot_conf_read(const char *dir, struct depot_conf *ret, struct fault *f);
+int depot_conf_write(const char *dir, const struct depot_conf *conf, struct fault *f);
+void depot_conf_clear(struct depot_conf *c);
+
+/* "DIR/REST" allocated, or NULL. */
+char *depot_path(const char *dir, const char *rest);
+
+/* Switch the metadata FILES in (depot_stage.c): written aside, synced, committed by one rename, then moved in order. */
+int stage_switch(const char *dir, const struct release_files *files, struct fault *f);
+/* Finish a committed switch and remove an uncommitted one. Nothing to do is 0. */
+int stage_recover(const char *dir, struct fault *f);
+
+/* "targets/dir/HASH.name" of PATH with these bytes; free() it. NULL: out of memory. */
+char *depot_target_file(const char *path, const void *data, size_t len);
+
+#endif

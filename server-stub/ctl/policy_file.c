@@ -1,0 +1,97 @@
+/* policy_file.c — reads FILE, whichever of the two kinds it is. Called by the policy commands. */
+#include "server-stub/ctl/policy_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/fileio.h"
+
+#define FILE_MAX (4U << 20)
+
+static bool is_document(const char *text, size_t len)
+{
+	size_t i = strspn(text, " \t\r\n");
+
+	return i < len && text[i] == '{';
+}
+
+/* "/etc/sysctl.d/60-web.conf" -> "60-web", in the characters that a policy's name may have. */
+static void name_from_path(const char *path, char *name, size_t size)
+{
+	const char *base = strrchr(path, '/');
+	size_t n = 0;
+
+	base = base ? base + 1 : path;
+	for (const char *p = base; *p && n + 1 < size; p++) {
+		char c = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
+		bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (n && strchr("._-", c));
+		name[n++] = plain ? c : 'x';
+	}
+	name[n] = '\0';
+	if (n > 5 && strcmp(name + n - 5, ".conf") == 0)
+		name[n - 5] = '\0';
+}
+
+static int conf_read(struct policy_file *p, const char *name, struct fault *f)
+{
+	char made[POLICY_NAME_MAX + 1];
+	int rc = conf_parse(p->text, p->len, &p->conf, f);
+
+	if (rc)
+		return rc;
+	if (!name) {
+		name_from_path(strcmp(p->path, "-") == 0 ? "stdin" : p->path, made, sizeof made);
+		name = made;
+	}
+	if (!policy_name_valid(name))
+		return fault_set(f, KE_NAME, NULL, "give one with --name: a-z 0-9 - _ .",
+		        "'%.80s' is no name for a policy", name);
+	rc = conf_to_policy(p->conf, name, &p->policy, f);
+	for (size_t i = 0; i < p->conf->n_issues && !rc; i++)
+		p->errors += p->conf->issues[i].severity == CONF_ERROR;
+	return rc;
+}
+
+int policy_file_read(const char *path, const char *name, struct policy_file *ret, struct fault *f)
+{
+	*ret = (struct policy_file){ .path = path };
+	int rc = file_read(path, FILE_MAX, &ret->text, &ret->len, f);
+
+	if (rc)
+		return rc;
+	rc = is_document(ret->text, ret->len) ? policy_parse(ret->text, ret->len, &ret->policy, f)
+	                                      : conf_read(ret, name, f);
+	if (rc)
+		fault_at(f, "%s", path);
+	return rc;
+}
+
+void policy_file_clear(struct policy_file *p)
+{
+	file_free(p->text);
+	policy_free(p->policy);
+	conf_free(p->conf);
+	*p = (struct policy_file){ 0 };
+}
+
+const char *policy_file_severity(enum conf_severity s)
+{
+	return s == CONF_ERROR ? "error" : s == CONF_WARNING ? "warning" : "note";
+}
+
+void policy_file_json(const struct policy_file *p, struct jsonw *w)
+{
+	jsonw_array(w, "messages");
+	for (size_t i = 0; p->conf && i < p->conf->n_issues; i++) {
+		const struct conf_issue *is = &p->conf->issues[i];
+		jsonw_object(w, NULL);
+		jsonw_int(w, "line", is->line);
+		jsonw_string(w, "severity", policy_file_severity(is->severity));
+		jsonw_string(w, "code", err_name(is->code));
+		jsonw_opt_string(w, "key", is->key);
+		jsonw_string(w, "text", is->text);
+		jsonw_opt_string(w, "todo", is->todo);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
