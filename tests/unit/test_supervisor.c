@@ -65,7 +65,7 @@ static void put_script(const char *name, const char *body)
 	struct buf b = BUF_INIT(4096);
 
 	buf_fmt(&b,
-	        "#!/bin/sh\n"
+	        "#!/bin/sh\numask 0\n"
 	        "caps=$(sed -n 's/^CapEff:[ \t]*//p' /proc/self/status)\n"
 	        "fds=$(ls /proc/self/fd | tr '\\n' ' ')\n"
 	        "echo \"pid=$$ uid=$(id -u) groups=$(id -G) caps=$caps fds=$fds env=$(env | wc -l) $*\" "
