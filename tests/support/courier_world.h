@@ -356,7 +356,7 @@ static inline int world_open(void **state)
 {
 	(void)state;
 	snprintf(w.dir, sizeof w.dir, "/tmp/kedge-courier-XXXXXX");
-	if (!mkdtemp(w.dir))
+	if (!mkdtemp(w.dir) || chmod(w.dir, 0755))
 		return -1;
 	char pki[80], both[400];
 	snprintf(pki, sizeof pki, "%s/pki", w.dir);
