@@ -84,7 +84,7 @@ static int path_add(int ruleset, const struct sandbox_path *p, uint64_t handled,
 	struct stat st;
 	int fd = open(p->path, O_PATH | O_CLOEXEC);
 
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == EACCES))
 		return KE_OK;
 	if (fd < 0 || fstat(fd, &st))
 		return failed(f, p->path);

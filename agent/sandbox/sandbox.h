@@ -21,8 +21,8 @@
 enum sandbox_role { SANDBOX_KEEPER, SANDBOX_COURIER };
 enum sandbox_access { SANDBOX_READ, SANDBOX_READ_WRITE };
 
-/* A file, or a directory with all that is below it. Paths that do not exist when the door is locked are left out: what
- * appears there later cannot be reached. To reach a file that others replace, name its directory. */
+/* A file, or a directory with all that is below it. Paths that do not exist, or cannot be reached, when the door is locked are
+ * left out: what appears there later cannot be reached either. To reach a file that others replace, name its directory. */
 struct sandbox_path {
 	const char *path;
 	enum sandbox_access access;

@@ -46,6 +46,9 @@ static int child_become(const struct child *c, pid_t parent, struct fault *f)
 {
 	signals_reset();
 	umask(077);
+	/* Also what somebody left open for us. */
+	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC))
+		return fault_set(f, KE_SYSTEM, c->path, NULL, "close_range: %s", strerror(errno));
 	for (size_t i = 0; i < CHILD_MAX_FDS; i++)
 		if (c->fds[i] >= 0 && fcntl(c->fds[i], F_SETFD, 0))
 			return fault_set(
