@@ -191,6 +191,7 @@ int courier_open(const struct courier_options *opt, struct courier **ret, struct
 	renewal_open(c);
 	struct frame hello = frame_make(FRAME_HELLO, 0);
 	hello.a = ROLE_COURIER;
+	hello.b = getpid();
 	frame_say(&hello, "%s", KEDGE_VERSION);
 	outbox_send(&c->outbox, &hello, -1);
 	*ret = c;

@@ -17,7 +17,7 @@
 #define FRAME_VERSION 1
 
 enum frame_type {
-	FRAME_HELLO = 1, /* both ways, first: a = role (enum frame_role), text = version of the program */
+	FRAME_HELLO = 1, /* both ways, first: a = role (enum frame_role), b = pid, text = version of the program */
 	/* keeper -> courier */
 	FRAME_FETCH,   /* id, a = enum fetch_where, b = most bytes, text = name (URL path below the place) */
 	FRAME_PUSH,    /* id, a = first seq, b = last seq, fd = NDJSON lines */

@@ -1,6 +1,7 @@
 /* control.c — root's local commands. The socket was made by the supervisor; every connection must be uid 0's, asks one
  * question in one frame, gets one answer, and is closed. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,6 +11,8 @@
 #include "agent/keeper/keeper.h"
 #include "proto/jsonw.h"
 #include "proto/log.h"
+
+#define PATIENCE_MS 1000
 
 static void status_answer(struct keeper *k, struct buf *out)
 {
@@ -48,12 +51,11 @@ static void serve(struct keeper *k, int fd)
 {
 	struct buf out = BUF_INIT(2 * RECORD_MAX_BYTES);
 	struct frame ask, reply = frame_make(FRAME_ANSWER, 0);
-	struct timeval patience = { .tv_sec = 1 };
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
 	int payload = -1, answer_fd = -1;
 
 	/* Root's own tools speak at once; whoever does not is not waited for. */
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	if (frame_receive(fd, &ask, &payload) || ask.type != FRAME_ASK)
+	if (poll(&ready, 1, PATIENCE_MS) != 1 || frame_receive(fd, &ask, &payload) || ask.type != FRAME_ASK)
 		goto out;
 	reply.id = ask.id;
 	reply.a = answer(k, &ask, &out);
@@ -75,7 +77,7 @@ static void control_ready(struct ev_loop *loop, ev_io *w, int revents)
 	(void)loop;
 	(void)revents;
 
-	int fd = accept4(k->control, NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept4(k->control, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) || peer.uid != 0)
