@@ -63,8 +63,8 @@ static void command_help(struct ctl *c, const struct command *k)
 
 static int exit_of(int code)
 {
-	return (code <= KE_SIGNATURE && code >= KE_HELD) || code == KE_HTTP || code == KE_FORBIDDEN ||
-	                       code == KE_FORK
+	return (code <= KE_SIGNATURE && code >= KE_HELD && code != KE_KEY) || code == KE_HTTP ||
+	                       code == KE_FORBIDDEN || code == KE_FORK
 	               ? CTL_FAILED
 	               : CTL_ERROR;
 }
