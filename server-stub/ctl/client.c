@@ -203,6 +203,9 @@ int client_problem(const char *body, size_t len, long status, struct fault *f)
 		       : status == 401 || status == 403 ? KE_FORBIDDEN
 		       : status == 503 || status == 429 ? KE_BUSY
 		                                        : KE_HTTP;
+	/* Not "exists already" on this machine: a conflict with what the server holds. */
+	if (status == 409 && code == KE_EXIST)
+		code = KE_CONFLICT;
 	if (detail || title)
 		fault_set(f, code, "server", NULL, "%s (%ld)", detail ? detail : title, status);
 	else

@@ -24,6 +24,23 @@ static void issues_tell(const struct ctl *c, const struct policy_file *p)
 	}
 }
 
+/* Lines whose key nobody knows are in the policy, though the import calls them errors. */
+static void unknown_drop(struct policy *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct setting *s = &p->settings[i];
+		if (s->knob || knowledge_exists(&s->name)) {
+			p->settings[n++] = *s;
+			continue;
+		}
+		free(s->value);
+		free(s->why);
+	}
+	p->n = n;
+}
+
 static int import_check(const struct ctl *c, const struct policy_file *p, struct fault *f)
 {
 	if (!p->conf)
@@ -70,6 +87,8 @@ int ctl_policy_import(struct ctl *c)
 
 	if (!rc && p.conf)
 		issues_tell(c, &p);
+	if (!rc && args_has(&c->args, "skip-errors"))
+		unknown_drop(p.policy);
 	if (!rc)
 		rc = import_check(c, &p, &f);
 	if (!rc)

@@ -45,6 +45,7 @@ int repo_send(struct ctl *c, const char *dir, size_t *ret_count, struct fault *f
 
 	if (!rc)
 		rc = depot_check(dir, clock_wall(c->clock), &k, f);
+	c->judged = rc && rc != KE_NOENT && rc != KE_BUSY && rc != KE_ACCES;
 	if (!rc)
 		rc = body_make(&k, &body, f);
 	if (!rc && !args_has(&c->args, "dry-run")) {

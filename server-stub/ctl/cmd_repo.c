@@ -285,7 +285,6 @@ int ctl_repo_verify(struct ctl *c)
 	else if (!rc)
 		verify_text(c, &k);
 	depot_check_clear(&k);
-	if (rc)
-		ctl_complain(c, &f);
-	return rc ? CTL_FAILED : CTL_DONE;
+	c->judged = rc != 0;
+	return rc ? ctl_complain(c, &f) : CTL_DONE;
 }

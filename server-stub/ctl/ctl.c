@@ -63,8 +63,8 @@ static void command_help(struct ctl *c, const struct command *k)
 
 static int exit_of(int code)
 {
-	return (code <= KE_SIGNATURE && code >= KE_HELD) || code == KE_HTTP || code == KE_FORBIDDEN ||
-	                       code == KE_FORK
+	return (code <= KE_SIGNATURE && code >= KE_HELD && code != KE_KEY) || code == KE_HTTP ||
+	                       code == KE_FORBIDDEN || code == KE_FORK
 	               ? CTL_FAILED
 	               : CTL_ERROR;
 }
@@ -88,7 +88,7 @@ int ctl_complain(struct ctl *c, const struct fault *f)
 	        fault_line(f, line, sizeof line));
 	file_write_all(STDERR_FILENO, buf_text(&text), text.len);
 	buf_free(&text);
-	return exit_of(f->code);
+	return c->judged ? CTL_FAILED : exit_of(f->code);
 }
 
 void ctl_warn(const struct ctl *c, const char *fmt, ...)
