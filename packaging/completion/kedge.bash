@@ -23,8 +23,8 @@ _kedge() {
 		[[ $word == -* || ${COMP_WORDS[i-1]} == --* ]] || words+=("$word")
 	done
 	if [[ $cur == -* ]]; then
-		local options
-		case "${words[0]} ${words[1]}" in
+		local options=
+		case "${words[0]:-} ${words[1]:-}" in
 		"repo init") options="--keys --passphrase-file --root-keys --threshold-root --targets-keys --targets-threshold --expires" ;;
 		"repo add"|"repo refresh") options="--keys --passphrase-file --dry-run" ;;
 		"repo rotate") options="--keys --passphrase-file" ;;
@@ -33,7 +33,7 @@ _kedge() {
 		"policy export") options="--output" ;;
 		"policy lint") options="--kernel --mem" ;;
 		"policy publish") options="--keys --passphrase-file --dry-run --publish" ;;
-		"rollout plan") options="--keys --passphrase-file --dry-run --selector --wave --start --serial --standing --remove --why" ;;
+		"rollout plan") options="--selector --wave --start --serial --standing --remove --why" ;;
 		"rollout start") options="--keys --passphrase-file --dry-run --selector --wave --start --serial --standing --remove --why --publish" ;;
 		"rollout finish") options="--keys --passphrase-file --dry-run --why --publish" ;;
 		"token create") options="--host --label --expires" ;;
@@ -49,9 +49,9 @@ _kedge() {
 		COMPREPLY=($(compgen -W "$options $common" -- "$cur"))
 	elif [[ ${#words[@]} == 0 ]]; then
 		COMPREPLY=($(compgen -W "$first" -- "$cur"))
-	elif [[ ${#words[@]} == 1 && -n ${second[${words[0]}]} ]]; then
+	elif [[ ${#words[@]} == 1 && -n ${second[${words[0]}]:-} ]]; then
 		COMPREPLY=($(compgen -W "${second[${words[0]}]}" -- "$cur"))
-	elif [[ "${words[0]} ${words[1]}" == "repo rotate" && ${#words[@]} == 3 ]]; then
+	elif [[ "${words[0]} ${words[1]:-}" == "repo rotate" && ${#words[@]} == 3 ]]; then
 		COMPREPLY=($(compgen -W "root targets snapshot timestamp" -- "$cur"))
 	else
 		COMPREPLY=($(compgen -f -- "$cur"))
