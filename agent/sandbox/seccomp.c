@@ -188,7 +188,7 @@ static int failed(struct fault *f, const char *what, int rc)
 static int own_signals(scmp_filter_ctx ctx)
 {
 	return seccomp_rule_add(
-	        ctx, ALLOW, SCMP_SYS(tgkill), 1, SCMP_CMP(0, SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+	        ctx, ALLOW, SCMP_SYS(tgkill), 1, SCMP_CMP(0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 }
 
 static int fill(scmp_filter_ctx ctx, enum sandbox_role role)

@@ -41,20 +41,27 @@ static enum http_role role_of(const struct settings *s, const char *name)
 	return HTTP_ROLE_NONE;
 }
 
-static int revoked_row(void *ctx, const struct store_host *h)
+struct standing {
+	int64_t issued;
+	bool good;
+};
+
+/* A certificate from before the host's last enrolment is out: whoever enrols a host again may do so because its key was
+ * stolen. */
+static int standing_row(void *ctx, const struct store_host *h)
 {
-	*(bool *)ctx = strcmp(h->state, "revoked") == 0;
+	struct standing *s = ctx;
+
+	s->good = strcmp(h->state, "revoked") != 0 && s->issued >= h->created;
 	return 0;
 }
 
-static int host_check(struct api *api, const char *id)
+static int host_check(struct api *api, const char *id, const struct http_peer *peer)
 {
-	bool revoked = true;
-	int rc = store_host_get(api->store, id, revoked_row, &revoked, NULL);
+	struct standing s = { .issued = peer->not_before + PROFILE_BACKDATE };
+	int rc = store_host_get(api->store, id, standing_row, &s, NULL);
 
-	if (rc == KE_NOENT || (!rc && revoked))
-		return KE_FORBIDDEN;
-	return rc;
+	return rc == KE_NOENT || (!rc && !s.good) ? KE_FORBIDDEN : rc;
 }
 
 int api_identify(void *app, const struct http_peer *peer, struct http_identity *ret)
@@ -68,7 +75,7 @@ int api_identify(void *app, const struct http_peer *peer, struct http_identity *
 	settings_let(api);
 	if (!good || (id.kind == IDENTITY_OPERATOR && role == HTTP_ROLE_NONE))
 		return KE_FORBIDDEN;
-	int rc = id.kind == IDENTITY_HOST ? host_check(api, id.name) : KE_OK;
+	int rc = id.kind == IDENTITY_HOST ? host_check(api, id.name, peer) : KE_OK;
 	if (rc)
 		return rc;
 	*ret = (struct http_identity){ .kind = id.kind == IDENTITY_HOST ? HTTP_KIND_HOST : HTTP_KIND_OPERATOR,

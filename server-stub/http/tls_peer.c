@@ -151,6 +151,8 @@ int http_peer_copy(SSL *ssl, struct http_peer *ret)
 		goto out;
 	rc = root_copy(ssl, peer.root_sha256);
 	if (!rc)
+		rc = time_copy(X509_get0_notBefore(cert), &peer.not_before);
+	if (!rc)
 		rc = time_copy(X509_get0_notAfter(cert), &peer.not_after);
 	if (!rc)
 		rc = uris_copy(cert, &peer);

@@ -25,7 +25,7 @@ struct http_peer {
 	char uris[HTTP_PEER_URIS][HTTP_PEER_URI_ROOM];
 	unsigned char cert_sha256[SHA256_LEN]; /* of the client certificate's DER */
 	unsigned char root_sha256[SHA256_LEN]; /* of the DER of the last certificate of the verified chain */
-	int64_t not_after;                     /* seconds since 1970 */
+	int64_t not_before, not_after;         /* seconds since 1970 */
 };
 
 /* Give CTX, whose certificate, key and trusted CAs are set, what this server relies on: TLS 1.3 only, the client

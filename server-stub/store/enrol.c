@@ -23,7 +23,7 @@ static int host_upsert(
 	        " VALUES ($1, 'enrolled', $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET state = 'enrolled',"
 	        " cert_sha256 = excluded.cert_sha256, not_after = excluded.not_after, labels = "
 	        "excluded.labels,"
-	        " fresh = 1",
+	        " created = excluded.created, fresh = 1",
 	        DB_ARGS(DB_T(e->host), DB_T(e->cert_sha256), DB_I(e->not_after), DB_I(actor->time),
 	                DB_T(labels)),
 	        NULL);

@@ -93,11 +93,11 @@ struct store_host {
 	uint64_t seq;           /* last acknowledged record of the epoch */
 	const char *head;       /* SHA-256 of that record's line; 64 zeros before the first */
 	int64_t last_seen;      /* 0 never */
-	int64_t created;
-	uint64_t forks;      /* how often a second history was refused */
-	const char *labels;  /* JSON object: the labels given at enrolment */
-	const char *facts;   /* JSON object of the last status; "{}" */
-	int64_t status_time; /* of the last status record; 0 none: the next five then mean nothing */
+	int64_t created;        /* when it was enrolled, the last time */
+	uint64_t forks;         /* how often a second history was refused */
+	const char *labels;     /* JSON object: the labels given at enrolment */
+	const char *facts;      /* JSON object of the last status; "{}" */
+	int64_t status_time;    /* of the last status record; 0 none: the next five then mean nothing */
 	const char *kernel, *agent_version;
 	bool in_sync;
 	int64_t drifted;

@@ -1,7 +1,8 @@
 /* api_tool.c — two things that system tests of the server need and no program of ours does by itself.
  *
  *   api_tool publication [PATH=TEXT]...                       the body of a first PUT /v1/repo, on standard output
- *   api_tool report URL HOST CERT KEY CA EPOCH BATCHES SIZE   signed records in batches, each sent until it is stored
+ *   api_tool report URL HOST CERT KEY CA EPOCH BATCHES SIZE   signed records in batches, each sent until it is stored;
+ *                                                             the first also holds one record of each other kind
  *
  * report prints "acked N" after each acknowledgement, and survives a server that dies under it: it sends again what was
  * not acknowledged. It ends with status 1 when the server answers anything but "stored" or "not now". */
@@ -122,6 +123,25 @@ static int told(struct reporter *r, enum record_kind kind, const char *body, str
 	        strlen(body), r->key, &r->lines, f);
 }
 
+/* One record of each kind that becomes a row of its own. */
+static const struct {
+	enum record_kind kind;
+	const char *body;
+} samples[] = {
+	{ RECORD_STATUS, "{\"agent_version\":\"0.1.0\",\"kernel\":\"6.1\",\"in_sync\":true,\"drifted\":0,"
+	                 "\"policies\":[{\"name\":"
+	                 "\"web\",\"version\":1,\"serial\":1,\"state\":\"applied\"}],\"facts\":{\"labels\":{"
+	                 "\"role\":\"web\"}}}" },
+	{ RECORD_APPLY, "{\"policy\":\"web\",\"version\":1,\"serial\":1,\"result\":\"failed\",\"reason\":"
+	                "\"refused\"}" },
+	{ RECORD_DRIFT, "{\"key\":\"net.core.somaxconn\",\"wanted\":\"1\",\"new\":\"2\",\"mode\":\"monitor\","
+	                "\"action\":"
+	                "\"reported\",\"source\":\"poll\",\"writer\":{\"pid\":7,\"comm\":\"sysctl\","
+	                "\"loginuid\":-1}}" },
+	{ RECORD_REFUSAL, "{\"what\":\"metadata\",\"name\":\"timestamp.json\",\"code\":\"expired\","
+	                  "\"reason\":\"old\"}" },
+};
+
 static int begin(struct reporter *r, struct fault *f)
 {
 	struct record_epoch e = { 0 };
@@ -134,6 +154,8 @@ static int begin(struct reporter *r, struct fault *f)
 		record_epoch_write(&e, &body);
 		rc = told(r, RECORD_EPOCH, buf_text(&body), f);
 	}
+	for (size_t i = 0; i < sizeof samples / sizeof samples[0] && !rc; i++)
+		rc = told(r, samples[i].kind, samples[i].body, f);
 	buf_free(&body);
 	return rc;
 }

@@ -42,3 +42,23 @@ admin() { call "$@" --cert "$PKI/operators/admin.crt" --key "$PKI/operators/admi
 
 "$KEDGE_BIN/kedge-devca" init "$PKI" --fleet north --server-ip 127.0.0.1 --server-name localhost >/dev/null
 server_conf
+
+# token BODY: makes a token; $id, $secret, $pin, $root are its parts.
+# shellcheck disable=SC2034
+token() {
+	admin 201 -d "$1" "$URL/v1/tokens"
+	IFS=. read -r _ id secret pin root < <(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["token"])' "$WORK/out")
+}
+# enrol HOST: $WORK/HOST.key and HOST.crt, by curl and openssl.
+enrol() {
+	token "{\"host\":\"$1\",\"labels\":{\"role\":\"web\"}}"
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$WORK/$1.key" 2>/dev/null
+	openssl req -new -key "$WORK/$1.key" -subj "/CN=$1" -outform DER | base64 >"$WORK/$1.csr"
+	call 200 -u "$id:$secret" -H 'Content-Type: application/pkcs10' --data-binary "@$WORK/$1.csr" "$URL/.well-known/est/simpleenroll"
+	base64 -d <"$WORK/out" | openssl pkcs7 -inform DER -print_certs | openssl x509 -out "$WORK/$1.crt"
+}
+# publish [PATH=TEXT]...: the first publication.
+publish() {
+	"$KEDGE_BUILD/tests/api_tool" publication "$@" >"$WORK/publication"
+	admin 204 -T "$WORK/publication" "$URL/v1/repo"
+}

@@ -1,5 +1,5 @@
-# Shared by the system tests: sourced first. Each test runs again inside a network and mount namespace of its own, so
-# nothing it writes belongs to this machine; both vanish with it.
+# Shared by the system tests: sourced first. Each test runs again inside a network namespace of its own, so
+# nothing it writes belongs to this machine; it vanishes with the test.
 # shellcheck shell=bash
 set -euo pipefail
 
@@ -7,7 +7,7 @@ set -euo pipefail
 if [ "${KEDGE_INSIDE:-}" != 1 ]; then
 	[ "$(id -u)" = 0 ] || { echo "needs root"; exit 77; }
 	export KEDGE_INSIDE=1
-	exec unshare --net --mount --fork --kill-child -- "$0" "$@"
+	exec unshare --net --fork --kill-child -- "$0" "$@"
 fi
 ip link set lo up
 WORK=$(mktemp -d /tmp/kedge-test.XXXXXX)

@@ -165,7 +165,19 @@ static void a_free_token_takes_no_name_that_is_taken(void **state)
 	/* a bound one takes the name over, also of a revoked host */
 	t = token_new("{\"host\":\"old1\"}");
 	assert_int_equal(status_for(w, REVOKED, "GET", "/v1/repo/metadata/1.root.json", NULL, NULL), 403);
-	assert_int_equal(enrol(&t, "old1", key, NULL), 200);
+	atomic_store(&w->now, WORLD_NOW + 1);
+	assert_int_equal(enrol(&t, "old1", key, &cert), 200);
+	/* the certificate from before stays out, the new one is in */
+	assert_int_equal(status_for(w, REVOKED, "GET", "/v1/repo/metadata/1.root.json", NULL, NULL), 403);
+	NEED(cert_save(world_at(w, "old1.crt"), cert, f));
+	NEED(key_save(world_at(w, "old1.key"), key, NULL, f));
+	SSL_CTX *before = w->callers[REVOKED];
+	w->callers[REVOKED] = world_client(w, "old1");
+	assert_int_equal(status_for(w, REVOKED, "GET", "/v1/repo/metadata/1.root.json", NULL, NULL), 200);
+	SSL_CTX_free(w->callers[REVOKED]);
+	w->callers[REVOKED] = before;
+	atomic_store(&w->now, WORLD_NOW);
+	cert_free(cert);
 	key_free(key);
 }
 
