@@ -4,7 +4,7 @@
 #include "server-stub/ctl/ctl.h"
 
 #define SIGN  "keys passphrase-file dry-run"
-#define WAVES SIGN " selector wave start serial standing remove why"
+#define WAVES "selector wave start serial standing remove why"
 
 static const struct command commands[] = {
 	{ "repo init", ctl_repo_init, "DIR", 1, 1,
@@ -30,7 +30,7 @@ static const struct command commands[] = {
 	        "sign a policy document into the repository as policies/NAME/VERSION.json" },
 	{ "rollout plan", ctl_rollout_plan, "DIR POLICY [VERSION]", 2, 3, WAVES,
 	        "print what rollout start would sign" },
-	{ "rollout start", ctl_rollout_start, "DIR POLICY [VERSION]", 2, 3, WAVES " publish",
+	{ "rollout start", ctl_rollout_start, "DIR POLICY [VERSION]", 2, 3, SIGN " " WAVES " publish",
 	        "sign the plan that brings a policy to hosts, wave by wave" },
 	{ "rollout finish", ctl_rollout_finish, "DIR POLICY", 2, 2, SIGN " why publish",
 	        "sign the standing form: hosts that come later adopt it at once" },

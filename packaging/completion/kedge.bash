@@ -1,0 +1,60 @@
+# bash completion for kedge. Install as /usr/share/bash-completion/completions/kedge.
+_kedge() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word words=() i
+	local -A second=(
+		[repo]="init add refresh rotate verify publish"
+		[policy]="import export lint explain diff publish"
+		[rollout]="plan start finish status"
+		[host]="revoke" [token]="create list revoke" [operator]="request sign" [audit]="list verify"
+	)
+	local first="repo policy rollout hosts host drift sockets refusals reports summary token operator audit"
+	local common="--help --version --config --server --ca --cert --key --key-passphrase-file --format"
+	case $prev in
+	--format) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
+	--state) COMPREPLY=($(compgen -W "online offline mia revoked" -- "$cur")); return ;;
+	--kind) COMPREPLY=($(compgen -W "epoch apply drift sockets status refusal gap" -- "$cur")); return ;;
+	--expires) COMPREPLY=($(compgen -W "root= targets= snapshot= timestamp=" -- "$cur")); return ;;
+	--keys) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+	--config|--ca|--cert|--key|--key-passphrase-file|--passphrase-file|--ca-cert|--ca-key|--output|-o)
+		COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	esac
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		[[ $word == -* || ${COMP_WORDS[i-1]} == --* ]] || words+=("$word")
+	done
+	if [[ $cur == -* ]]; then
+		local options=
+		case "${words[0]:-} ${words[1]:-}" in
+		"repo init") options="--keys --passphrase-file --root-keys --threshold-root --targets-keys --targets-threshold --expires" ;;
+		"repo add"|"repo refresh") options="--keys --passphrase-file --dry-run" ;;
+		"repo rotate") options="--keys --passphrase-file" ;;
+		"repo publish") options="--dry-run" ;;
+		"policy import") options="--name --policy-version --output --skip-errors" ;;
+		"policy export") options="--output" ;;
+		"policy lint") options="--kernel --mem" ;;
+		"policy publish") options="--keys --passphrase-file --dry-run --publish" ;;
+		"rollout plan") options="--selector --wave --start --serial --standing --remove --why" ;;
+		"rollout start") options="--keys --passphrase-file --dry-run --selector --wave --start --serial --standing --remove --why --publish" ;;
+		"rollout finish") options="--keys --passphrase-file --dry-run --why --publish" ;;
+		"token create") options="--host --label --expires" ;;
+		"token list"|"audit list") options="--limit" ;;
+		"audit verify") options="--head" ;;
+		"operator request") options="--output" ;;
+		"operator sign") options="--ca-cert --ca-key --passphrase-file --fleet --name --days --output" ;;
+		"hosts "*) options="--label --state --limit" ;;
+		"drift "*) options="--host --sysctl --since --limit" ;;
+		"refusals "*) options="--host --limit" ;;
+		"reports "*) options="--kind --limit" ;;
+		esac
+		COMPREPLY=($(compgen -W "$options $common" -- "$cur"))
+	elif [[ ${#words[@]} == 0 ]]; then
+		COMPREPLY=($(compgen -W "$first" -- "$cur"))
+	elif [[ ${#words[@]} == 1 && -n ${second[${words[0]}]:-} ]]; then
+		COMPREPLY=($(compgen -W "${second[${words[0]}]}" -- "$cur"))
+	elif [[ "${words[0]} ${words[1]:-}" == "repo rotate" && ${#words[@]} == 3 ]]; then
+		COMPREPLY=($(compgen -W "root targets snapshot timestamp" -- "$cur"))
+	else
+		COMPREPLY=($(compgen -f -- "$cur"))
+	fi
+}
+complete -o filenames -F _kedge kedge
