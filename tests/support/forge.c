@@ -20,6 +20,7 @@
 
 #include "proto/assignment.h"
 #include "proto/canon.h"
+#include "proto/clock.h"
 #include "proto/codec.h"
 #include "proto/fileio.h"
 #include "proto/release.h"
@@ -69,7 +70,8 @@ static int64_t version(cJSON *tree)
 
 static void raise_version(cJSON *tree)
 {
-	cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(signed_part(tree), "version"), (double)(version(tree) + 1));
+	cJSON_SetNumberValue(
+	        cJSON_GetObjectItemCaseSensitive(signed_part(tree), "version"), (double)(version(tree) + 1));
 }
 
 /* Sign TREE anew with those of its present signers that K holds, at most MOST of them. */
@@ -125,7 +127,8 @@ static void relist(cJSON *tree, const char *name, int64_t v, const char *digest,
 	cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(entry, "version"), (double)v);
 	cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(entry, "length"), (double)len);
 	cJSON_SetValuestring(
-	        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(entry, "hashes"), "sha256"), digest);
+	        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(entry, "hashes"), "sha256"),
+	        digest);
 }
 
 /* "N.ROLE.json" with the highest N in DIR. */
@@ -167,8 +170,8 @@ static void forge_expired(const char *dir, const char *out, const struct keyring
 	char when[TIME_TEXT_ROOM];
 
 	raise_version(t);
-	cJSON_SetValuestring(
-	        cJSON_GetObjectItemCaseSensitive(signed_part(t), "expires"), time_format(time(NULL) - 3600, when));
+	cJSON_SetValuestring(cJSON_GetObjectItemCaseSensitive(signed_part(t), "expires"),
+	        time_format(time(NULL) - 3600, when));
 	sign(t, k, 99);
 	store(out, "timestamp.json", t, NULL, NULL);
 	cJSON_Delete(t);
@@ -228,17 +231,21 @@ static void forge_older(const char *dir, const struct keyring *k)
 			{
 				char policy[65];
 				int64_t serial;
-				if (!target_path_split("rollouts", item->string, policy, &serial) && serial > 1)
-					check(release_target_drop(r, "targets", item->string, &f), item->string);
+				if (!target_path_split("rollouts", item->string, policy, &serial) &&
+				        serial > 1)
+					check(release_target_drop(r, "targets", item->string, &f),
+					        item->string);
 			}
 		}
 		cJSON_Delete(tree);
 	}
-	check(release_write(r, time(NULL), (const struct signkey *const *)k->keys, k->n, &files, &f), "signing");
+	check(release_write(r, time(NULL), (const struct signkey *const *)k->keys, k->n, &files, &f),
+	        "signing");
 	for (size_t i = 0; i < files.n; i++) {
 		char path[4096];
 		snprintf(path, sizeof path, "%s/metadata/%s", dir, files.list[i].name);
-		check(file_replace(path, files.list[i].data, files.list[i].len, 0644, FILE_VOLATILE, &f), path);
+		check(file_replace(path, files.list[i].data, files.list[i].len, 0644, FILE_VOLATILE, &f),
+		        path);
 	}
 	release_files_free(&files);
 	release_free(r);
