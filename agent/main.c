@@ -1,6 +1,7 @@
 /* kedge-agent — the program on every host. This file is its index: a table of commands; what each does is behind the
- * function it names. Links neither libcurl nor libcrypto, and leaves what only looks (and needs libmnl or the rules of
- * lint) to kedge-inspect beside it: what is linked here is paid for at every apply. */
+ * function it names. Links neither libcurl nor libcrypto, and loads libcjson and libmnl only
+ * when they are needed (lazy.c). What knows the rules of lint is kedge-inspect, beside it: what is linked here is paid for
+ * at every apply. */
 #include "agent/local/local.h"
 
 static const struct local_command commands[] = {
@@ -14,7 +15,7 @@ static const struct local_command commands[] = {
 	{ "status", cmd_status, "what is in force, and whether it still holds" },
 	{ "lint", NULL, "what each line of FILE does on this kernel, and what to write instead" },
 	{ "explain", NULL, "what a key means, holds, and may hold" },
-	{ "sockets", NULL, "TCP states, TIME_WAIT by destination, port headroom" },
+	{ "sockets", cmd_sockets, "TCP states, TIME_WAIT by destination, port headroom" },
 	{ 0 },
 };
 
