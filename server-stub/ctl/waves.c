@@ -9,6 +9,8 @@
 #include "proto/clock.h"
 #include "server-stub/ctl/args.h"
 
+#define YEAR (366 * 86400) /* what a document may say: opens within one, closes within two */
+
 static int no_memory(struct fault *f)
 {
 	return fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");
@@ -41,6 +43,8 @@ static int window(const char *p, const struct rollout *r, struct rollout_wave *w
 	if (!rc && !w->opens_before)
 		w->opens_before =
 		        WAVES_OPEN_FOR > w->opens_after ? WAVES_OPEN_FOR : w->opens_after + WAVES_OPEN_FOR;
+	if (!rc && (w->opens_after > YEAR || w->opens_before > 2 * YEAR))
+		rc = fault_set(f, KE_RANGE, NULL, NULL, "a wave opens within a year and closes within two");
 	if (!rc && w->opens_before <= w->opens_after)
 		rc = fault_set(f, KE_RANGE, NULL, NULL, "it would close before it opens");
 	if (!rc && r->n_waves && w->opens_after < r->waves[r->n_waves - 1].opens_after)
@@ -136,9 +140,9 @@ int waves_add(struct rollout *r, const char *text, struct fault *f)
 	if (strncmp(p, "canary=", 7) == 0) {
 		p += 7;
 		rc = canaries(&p, &w, f);
-		if (!rc && last_share(r))
-			rc = fault_set(f, KE_RANGE, NULL, "put canaries first",
-			        "canaries behind a share come too late");
+		if (!rc && r->n_waves)
+			rc = fault_set(f, KE_RANGE, NULL, "name them all in the first wave",
+			        "canaries behind another wave");
 	} else {
 		rc = share(&p, &w.share, f);
 		if (!rc && w.share <= last_share(r))

@@ -200,6 +200,7 @@ static void rotation(void **state)
 		assert_int_equal(keyring_retire(&k, id, NULL), 0);
 		assert_int_equal(depot_version(d, "root"), (int64_t)i + 2);
 		release_files_free(&files);
+		buf_free(&old);
 		depot_close(d);
 		keyring_clear(&k);
 		check(w, NOW + 1, 0, 0);
