@@ -34,10 +34,11 @@ install_missing() {
 
 # build PRESET: configure once, build; output only when something goes wrong.
 build() {
-	local preset=$1 log
+	local preset=$1 log t=$SECONDS
 	log="$KEDGE_ROOT/build/$preset.log"
 	mkdir -p "$KEDGE_ROOT/build"
 	say "building preset $preset"
 	(cd "$KEDGE_ROOT" && { [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset"; } && cmake --build --preset "$preset") \
 		>"$log" 2>&1 || { tail -60 "$log" >&2; die "build of preset $preset failed (whole log: $log)"; }
+	[ $((SECONDS - t)) -lt 10 ] || echo "build of preset $preset: $((SECONDS - t)) s"
 }
