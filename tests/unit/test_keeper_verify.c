@@ -117,17 +117,26 @@ static void publish(struct world *w, int64_t serial, const char *policy, const c
 	repo_sim_publish(w->sim);
 }
 
-static void cache_empty(struct world *w)
+static void files_remove(const char *path)
 {
-	char path[512];
-	DIR *dir = opendir(w->dir);
+	char file[1024];
+	DIR *dir = opendir(path);
 
 	for (struct dirent *de; dir && (de = readdir(dir));) {
-		snprintf(path, sizeof path, "%s/%s", w->dir, de->d_name);
-		unlink(path);
+		snprintf(file, sizeof file, "%s/%s", path, de->d_name);
+		unlink(file);
 	}
 	if (dir)
 		closedir(dir);
+}
+
+static void cache_empty(struct world *w)
+{
+	char history[128];
+
+	snprintf(history, sizeof history, "%s/root_history", w->dir);
+	files_remove(history);
+	files_remove(w->dir);
 }
 
 /* A host that has seen nothing yet. */
@@ -352,7 +361,13 @@ static void no_changed_byte_is_adopted(void **state)
 	static const char *const roles[] = { "snapshot", "targets" };
 	char name[TUF_FILE_ROOM];
 
+	/* A second root, so that the host has to take one from the wire. */
+	assert_int_equal(
+	        release_expires(w->sim->release, "root", REPO_SIM_NOW + 300 * REPO_SIM_DAY, NULL), 0);
 	publish(w, 7, POLICY, NULL);
+	assert_string_equal(repo_sim_name(w->sim, "root", name), "2.root.json");
+	/* Nobody lists a root's hash: as below for the timestamp. */
+	assert_in_range(sweep(w, repo_sim_file(w->sim->metadata, "2.root.json")), 0, 600);
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(
 		        sweep(w, repo_sim_file(w->sim->metadata, repo_sim_name(w->sim, roles[i], name))), 0);
