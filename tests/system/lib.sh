@@ -22,8 +22,11 @@ trap finish EXIT
 # shellcheck disable=SC2154
 trap 'echo "FAILED at line $LINENO: $BASH_COMMAND" >&2' ERR
 
-# The agent with directories of the test's own. Output in $WORK/out, errors in $WORK/err, status in $got.
-agent() { "$KEDGE_BIN/kedge-agent" --state-dir "$WORK/state" --run-dir "$WORK/run" --ceiling "$WORK/ceiling.conf" "$@"; }
+# The agent with directories of the test's own. Output in $WORK/out, errors in $WORK/err, status in $got. With
+# KEDGE_CONFINE=1 it runs as another user with CAP_NET_ADMIN only, as the keeper does.
+CONFINE=()
+if [ "${KEDGE_CONFINE:-}" = 1 ]; then CONFINE=("$KEDGE_BUILD/tests/confine" 64999); chown 64999 "$WORK"; chmod 755 "$WORK"; fi
+agent() { "${CONFINE[@]}" "$KEDGE_BIN/kedge-agent" --state-dir "$WORK/state" --run-dir "$WORK/run" --ceiling "$WORK/ceiling.conf" "$@"; }
 run_agent() { got=0; agent "$@" >"$WORK/out" 2>"$WORK/err" || got=$?; }
 fail() { echo "FAILED: $*" >&2; { echo "--- output"; cat "$WORK/out"; echo "--- errors"; cat "$WORK/err"; } >&2 2>/dev/null || true; exit 1; }
 # expect STATUS ARGUMENTS...: the agent ends with STATUS.
