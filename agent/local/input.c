@@ -5,44 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "policies/source.h"
 #include "proto/fileio.h"
 #include "proto/jsonw.h"
 
-static bool is_document(const char *text, size_t len)
-{
-	size_t i = 0;
-
-	while (i < len && (text[i] == ' ' || text[i] == '\t' || text[i] == '\n' || text[i] == '\r'))
-		i++;
-	return i < len && text[i] == '{';
-}
-
-/* "/etc/sysctl.d/60-web.conf" -> "60-web", in the characters that a policy's name may have. */
-static void name_from_path(const char *path, char *name, size_t size)
-{
-	const char *base = strrchr(path, '/');
-	size_t n = 0;
-
-	base = base ? base + 1 : path;
-	for (const char *p = base; *p && n + 1 < size; p++) {
-		char c = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
-		bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (n && strchr("._-", c));
-		name[n++] = plain ? c : 'x';
-	}
-	name[n] = '\0';
-	if (n > 5 && strcmp(name + n - 5, ".conf") == 0)
-		name[n - 5] = '\0';
-}
-
 static int conf_read(const char *text, size_t len, struct input *in, struct fault *f)
 {
-	char name[65];
+	char name[POLICY_NAME_MAX + 1];
 	int rc = conf_parse(text, len, &in->conf, f);
 
 	if (rc)
 		return rc;
-	name_from_path(strcmp(in->path, "-") == 0 ? "stdin" : in->path, name, sizeof name);
-	if ((rc = conf_to_policy(in->conf, name, &in->policy, f)))
+	if ((rc = conf_to_policy(in->conf, source_policy_name(in->path, name), &in->policy, f)))
 		return rc;
 	for (size_t i = 0; i < in->conf->n_issues; i++)
 		in->errors +=
@@ -59,7 +33,8 @@ int input_read(const char *path, struct input *ret, struct fault *f)
 	int rc = file_read(path, INPUT_MAX_BYTES, &text, &len, f);
 	if (rc)
 		return rc;
-	rc = is_document(text, len) ? policy_parse(text, len, &ret->policy, f) : conf_read(text, len, ret, f);
+	rc = source_is_document(text, len) ? policy_parse(text, len, &ret->policy, f)
+	                                   : conf_read(text, len, ret, f);
 	if (rc)
 		fault_at(f, "%s", path);
 	file_free(text);

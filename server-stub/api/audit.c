@@ -2,14 +2,7 @@
  * from where it stopped. Answers operators. */
 #include <string.h>
 
-#include "server-stub/api/api_in.h"
-
-struct list {
-	struct jsonw w;
-	size_t show, seen;
-	int64_t last;
-	bool more;
-};
+#include "server-stub/api/list.h"
 
 /* The detail goes out as the text that was hashed: a reader that parses and prints it again may write it otherwise. */
 static int row(void *ctx, const struct store_audit_row *r)
@@ -17,12 +10,8 @@ static int row(void *ctx, const struct store_audit_row *r)
 	struct list *l = ctx;
 	struct jsonw *w = &l->w;
 
-	if (l->seen == l->show) {
-		l->more = true;
-		return 1;
-	}
-	l->seen++;
-	l->last = r->seq;
+	if (!list_takes(l, r->seq))
+		return LIST_FULL;
 	jsonw_object(w, NULL);
 	jsonw_int(w, "seq", r->seq);
 	jsonw_time(w, "time", r->time);
@@ -41,25 +30,14 @@ static int row(void *ctx, const struct store_audit_row *r)
 void audit_list(struct http_request *req)
 {
 	struct api *api = req->app;
-	struct answer now = answer_now(req);
-	struct buf json = BUF_INIT(API_REPLY_MAX);
-	struct list l = { .w = JSONW_INIT(&json, 0) };
+	struct list l;
 	struct store_page page = { 0 };
 	struct fault f = { 0 };
+
+	list_begin(&l, req, "audit");
 	int rc = query_page(req, "after", &page, &l.show, &f);
 
-	jsonw_object(&l.w, NULL);
-	jsonw_array(&l.w, "audit");
 	if (!rc)
 		rc = store_audit_list(api->store, &page, row, &l, &f);
-	if (rc < 0) {
-		buf_free(&json);
-		answer_fault(&now, rc, &f);
-		return;
-	}
-	jsonw_array_end(&l.w);
-	if (l.more)
-		jsonw_int(&l.w, "next", l.last);
-	jsonw_object_end(&l.w);
-	answer_json(&now, 200, &json);
+	list_end(&l, rc, &f);
 }

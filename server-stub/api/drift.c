@@ -1,26 +1,15 @@
 /* drift.c — who changed what, newest first: by host, key and time. Answers operators. */
 #include <string.h>
 
-#include "server-stub/api/api_in.h"
-
-struct list {
-	struct jsonw w;
-	size_t show, seen;
-	int64_t last;
-	bool more;
-};
+#include "server-stub/api/list.h"
 
 static int row(void *ctx, const struct store_drift_row *r)
 {
 	struct list *l = ctx;
 	struct jsonw *w = &l->w;
 
-	if (l->seen == l->show) {
-		l->more = true;
-		return 1;
-	}
-	l->seen++;
-	l->last = r->id;
+	if (!list_takes(l, r->id))
+		return LIST_FULL;
 	jsonw_object(w, NULL);
 	jsonw_int(w, "id", r->id);
 	jsonw_string(w, "host", r->host);
@@ -59,14 +48,13 @@ static int since_read(struct http_request *req, int64_t *ret, struct fault *f)
 void drift_list(struct http_request *req)
 {
 	struct api *api = req->app;
-	struct answer now = answer_now(req);
-	struct buf json = BUF_INIT(API_REPLY_MAX);
-	struct list l = { .w = JSONW_INIT(&json, 0) };
+	struct list l;
 	struct store_drift_filter filter = { .page.newest = true };
 	char host[64], key[256];
 	struct fault f = { 0 };
-	int rc = query_text(req, "host", host, sizeof host, &f);
 
+	list_begin(&l, req, "drift");
+	int rc = query_text(req, "host", host, sizeof host, &f);
 	if (rc > 0)
 		filter.host = host;
 	if (rc >= 0 && (rc = query_text(req, "key", key, sizeof key, &f)) > 0)
@@ -75,18 +63,7 @@ void drift_list(struct http_request *req)
 		rc = since_read(req, &filter.since, &f);
 	if (!rc)
 		rc = query_page(req, "after", &filter.page, &l.show, &f);
-	jsonw_object(&l.w, NULL);
-	jsonw_array(&l.w, "drift");
 	if (!rc)
 		rc = store_drift_list(api->store, &filter, row, &l, &f);
-	if (rc < 0) {
-		buf_free(&json);
-		answer_fault(&now, rc, &f);
-		return;
-	}
-	jsonw_array_end(&l.w);
-	if (l.more)
-		jsonw_int(&l.w, "next", l.last);
-	jsonw_object_end(&l.w);
-	answer_json(&now, 200, &json);
+	list_end(&l, rc, &f);
 }

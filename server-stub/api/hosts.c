@@ -4,16 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server-stub/api/api_in.h"
+#include "server-stub/api/list.h"
 
-struct list {
-	struct http_request *req;
-	struct jsonw w;
+/* What rows about hosts need to know. */
+struct view {
+	struct list list;
+	struct jsonw *w;   /* where to: list.w, or the one host's document */
 	const char *state; /* NULL: any */
 	int64_t now, poll;
-	size_t show, seen;
-	bool more;
-	char last[64];
 };
 
 static const char *state_of(const struct store_host *h, int64_t now, int64_t poll)
@@ -67,19 +65,15 @@ static void host_write(struct jsonw *w, const struct store_host *h, int64_t now,
 
 static int list_row(void *ctx, const struct store_host *h)
 {
-	struct list *l = ctx;
+	struct view *v = ctx;
 
-	if (l->seen == l->show) {
-		l->more = true;
-		return 1;
-	}
-	l->seen++;
-	snprintf(l->last, sizeof l->last, "%s", h->id);
-	if (l->state && strcmp(l->state, state_of(h, l->now, l->poll)) != 0)
+	if (!list_takes_text(&v->list, h->id))
+		return LIST_FULL;
+	if (v->state && strcmp(v->state, state_of(h, v->now, v->poll)) != 0)
 		return 0;
-	jsonw_object(&l->w, NULL);
-	host_write(&l->w, h, l->now, l->poll);
-	jsonw_object_end(&l->w);
+	jsonw_object(v->w, NULL);
+	host_write(v->w, h, v->now, v->poll);
+	jsonw_object_end(v->w);
 	return 0;
 }
 
@@ -92,7 +86,7 @@ static int64_t poll_of(struct api *api)
 }
 
 /* "NAME=VALUE" in TEXT is cut in two. */
-static int filter_read(struct http_request *req, struct store_host_filter *filter, struct list *l,
+static int filter_read(struct http_request *req, struct store_host_filter *filter, struct view *v,
         char *label, char *after, char *state, struct fault *f)
 {
 	static const char *const states[] = { "online", "offline", "mia", "revoked", NULL };
@@ -116,11 +110,11 @@ static int filter_read(struct http_request *req, struct store_host_filter *filte
 		if (!states[i])
 			return fault_set(f, KE_UNKNOWN, "state", "use online, offline, mia or revoked",
 			        "'%s' is no state", state);
-		l->state = state;
+		v->state = state;
 	}
 	if (rc < 0)
 		return rc;
-	l->show = (size_t)limit;
+	v->list.show = (size_t)limit;
 	filter->limit = (unsigned)limit + 1;
 	return KE_OK;
 }
@@ -129,38 +123,26 @@ static int filter_read(struct http_request *req, struct store_host_filter *filte
 void hosts_list(struct http_request *req)
 {
 	struct api *api = req->app;
-	struct answer now = answer_now(req);
 	struct store_host_filter filter = { 0 };
-	struct buf json = BUF_INIT(API_REPLY_MAX);
-	struct list l = { .w = JSONW_INIT(&json, 0), .now = api_now(api), .poll = poll_of(api) };
+	struct view v = { .w = &v.list.w, .now = api_now(api), .poll = poll_of(api) };
 	char label[512], after[64], state[16];
 	struct fault f = { 0 };
-	int rc = filter_read(req, &filter, &l, label, after, state, &f);
 
-	jsonw_object(&l.w, NULL);
-	jsonw_array(&l.w, "hosts");
+	list_begin(&v.list, req, "hosts");
+	int rc = filter_read(req, &filter, &v, label, after, state, &f);
 	if (!rc)
-		rc = store_host_list(api->store, &filter, list_row, &l, &f);
-	if (rc < 0) {
-		buf_free(&json);
-		answer_fault(&now, rc, &f);
-		return;
-	}
-	jsonw_array_end(&l.w);
-	if (l.more)
-		jsonw_string(&l.w, "next", l.last);
-	jsonw_object_end(&l.w);
-	answer_json(&now, 200, &json);
+		rc = store_host_list(api->store, &filter, list_row, &v, &f);
+	list_end(&v.list, rc, &f);
 }
 
 /* ---- one host ---- */
 
 static int one_row(void *ctx, const struct store_host *h)
 {
-	struct list *l = ctx;
-	struct jsonw *w = &l->w;
+	struct view *v = ctx;
+	struct jsonw *w = v->w;
 
-	host_write(w, h, l->now, l->poll);
+	host_write(w, h, v->now, v->poll);
 	jsonw_time(w, "created", h->created);
 	jsonw_object(w, "certificate");
 	jsonw_string(w, "sha256", h->cert_sha256);
@@ -203,53 +185,42 @@ void hosts_get(struct http_request *req)
 	struct api *api = req->app;
 	struct answer now = answer_now(req);
 	struct buf json = BUF_INIT(API_REPLY_MAX);
-	struct list l = { .w = JSONW_INIT(&json, 0), .now = api_now(api), .poll = poll_of(api) };
+	struct jsonw w = JSONW_INIT(&json, 0);
+	struct view v = { .w = &w, .now = api_now(api), .poll = poll_of(api) };
 	const struct store_page newest = { .limit = 20, .newest = true };
 	const char *id = http_param(req, "id");
 	struct fault f = { 0 };
 
-	jsonw_object(&l.w, NULL);
-	int rc = store_host_get(api->store, id, one_row, &l, &f);
-	if (!rc &&
-	        (rc = store_record_latest(api->store, id, "status", NULL, status_row, &l.w, &f)) == KE_NOENT)
+	jsonw_object(&w, NULL);
+	int rc = store_host_get(api->store, id, one_row, &v, &f);
+	if (!rc && (rc = store_record_latest(api->store, id, "status", NULL, status_row, &w, &f)) == KE_NOENT)
 		rc = KE_OK;
-	jsonw_array(&l.w, "refusals");
+	jsonw_array(&w, "refusals");
 	if (!rc)
-		rc = store_refusal_list(api->store, id, &newest, refusal_row, &l.w, &f);
+		rc = store_refusal_list(api->store, id, &newest, refusal_row, &w, &f);
 	if (rc) {
 		buf_free(&json);
 		answer_fault(&now, rc, &f);
 		return;
 	}
-	jsonw_array_end(&l.w);
-	jsonw_object_end(&l.w);
+	jsonw_array_end(&w);
+	jsonw_object_end(&w);
 	answer_json(&now, 200, &json);
 }
 
 /* ---- its records ---- */
 
-struct records {
-	struct jsonw w;
-	size_t show, seen;
-	int64_t last;
-	bool more;
-};
-
 static int record_row(void *ctx, const struct store_record_row *r)
 {
-	struct records *rs = ctx;
+	struct list *l = ctx;
 
-	if (rs->seen == rs->show) {
-		rs->more = true;
-		return 1;
-	}
-	rs->seen++;
-	rs->last = r->id;
-	jsonw_object(&rs->w, NULL);
-	jsonw_int(&rs->w, "id", r->id);
-	jsonw_time(&rs->w, "received", r->received);
-	jsonw_raw(&rs->w, "record", r->line, r->line_len);
-	jsonw_object_end(&rs->w);
+	if (!list_takes(l, r->id))
+		return LIST_FULL;
+	jsonw_object(&l->w, NULL);
+	jsonw_int(&l->w, "id", r->id);
+	jsonw_time(&l->w, "received", r->received);
+	jsonw_raw(&l->w, "record", r->line, r->line_len);
+	jsonw_object_end(&l->w);
 	return 0;
 }
 
@@ -264,32 +235,20 @@ static int known_row(void *ctx, const struct store_host *h)
 void hosts_reports(struct http_request *req)
 {
 	struct api *api = req->app;
-	struct answer now = answer_now(req);
-	struct buf json = BUF_INIT(API_REPLY_MAX);
-	struct records rs = { .w = JSONW_INIT(&json, 0) };
+	struct list l;
 	struct store_page page = { .newest = true };
 	const char *id = http_param(req, "id");
 	char kind[16];
 	struct fault f = { 0 };
-	int has_kind = query_text(req, "kind", kind, sizeof kind, &f);
-	int rc = has_kind < 0 ? has_kind : query_page(req, "before", &page, &rs.show, &f);
 
-	jsonw_object(&rs.w, NULL);
-	jsonw_array(&rs.w, "reports");
+	list_begin(&l, req, "reports");
+	int has_kind = query_text(req, "kind", kind, sizeof kind, &f);
+	int rc = has_kind < 0 ? has_kind : query_page(req, "before", &page, &l.show, &f);
 	if (!rc)
 		rc = store_host_get(api->store, id, known_row, NULL, &f);
 	if (!rc)
-		rc = store_record_list(api->store, id, has_kind ? kind : NULL, &page, record_row, &rs, &f);
-	if (rc < 0) {
-		buf_free(&json);
-		answer_fault(&now, rc, &f);
-		return;
-	}
-	jsonw_array_end(&rs.w);
-	if (rs.more)
-		jsonw_int(&rs.w, "next", rs.last);
-	jsonw_object_end(&rs.w);
-	answer_json(&now, 200, &json);
+		rc = store_record_list(api->store, id, has_kind ? kind : NULL, &page, record_row, &l, &f);
+	list_end(&l, rc, &f);
 }
 
 static int line_row(void *ctx, const struct store_record_row *r)

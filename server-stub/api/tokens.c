@@ -10,7 +10,7 @@
 #include "certs/hostid.h"
 #include "certs/token.h"
 #include "proto/reader.h"
-#include "server-stub/api/api_in.h"
+#include "server-stub/api/list.h"
 
 #define LABELS_MAX    32
 #define LIFETIME_MAX  (30 * 86400)
@@ -133,24 +133,13 @@ void tokens_create(struct http_request *req)
 
 /* ---- listing ---- */
 
-struct list {
-	struct jsonw w;
-	size_t show, seen;
-	char last[64];
-	bool more;
-};
-
 static int row(void *ctx, const struct store_token *t)
 {
 	struct list *l = ctx;
 	struct jsonw *w = &l->w;
 
-	if (l->seen == l->show) {
-		l->more = true;
-		return 1;
-	}
-	l->seen++;
-	snprintf(l->last, sizeof l->last, "%s", t->id);
+	if (!list_takes_text(l, t->id))
+		return LIST_FULL;
 	jsonw_object(w, NULL);
 	jsonw_string(w, "id", t->id);
 	if (t->host[0])
@@ -173,31 +162,20 @@ static int row(void *ctx, const struct store_token *t)
 void tokens_list(struct http_request *req)
 {
 	struct api *api = req->app;
-	struct answer now = answer_now(req);
-	struct buf json = BUF_INIT(API_REPLY_MAX);
-	struct list l = { .w = JSONW_INIT(&json, 0) };
+	struct list l;
 	char after[64];
 	int64_t limit = 0;
 	struct fault f = { 0 };
+
+	list_begin(&l, req, "tokens");
 	int has_after = query_text(req, "after", after, sizeof after, &f);
 	int rc = has_after < 0 ? has_after
 	                       : query_int(req, "limit", 1, API_LIST_MAX, API_LIST_DEFAULT, &limit, &f);
 
 	l.show = (size_t)limit;
-	jsonw_object(&l.w, NULL);
-	jsonw_array(&l.w, "tokens");
 	if (!rc)
 		rc = store_token_list(api->store, has_after ? after : NULL, (unsigned)limit + 1, row, &l, &f);
-	if (rc < 0) {
-		buf_free(&json);
-		answer_fault(&now, rc, &f);
-		return;
-	}
-	jsonw_array_end(&l.w);
-	if (l.more)
-		jsonw_string(&l.w, "next", l.last);
-	jsonw_object_end(&l.w);
-	answer_json(&now, 200, &json);
+	list_end(&l, rc, &f);
 }
 
 /* ---- withdrawing ---- */

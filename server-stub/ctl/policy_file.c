@@ -4,33 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policies/source.h"
 #include "proto/fileio.h"
 
 #define FILE_MAX (4U << 20)
-
-static bool is_document(const char *text, size_t len)
-{
-	size_t i = strspn(text, " \t\r\n");
-
-	return i < len && text[i] == '{';
-}
-
-/* "/etc/sysctl.d/60-web.conf" -> "60-web", in the characters that a policy's name may have. */
-static void name_from_path(const char *path, char *name, size_t size)
-{
-	const char *base = strrchr(path, '/');
-	size_t n = 0;
-
-	base = base ? base + 1 : path;
-	for (const char *p = base; *p && n + 1 < size; p++) {
-		char c = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
-		bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (n && strchr("._-", c));
-		name[n++] = plain ? c : 'x';
-	}
-	name[n] = '\0';
-	if (n > 5 && strcmp(name + n - 5, ".conf") == 0)
-		name[n - 5] = '\0';
-}
 
 static int conf_read(struct policy_file *p, const char *name, struct fault *f)
 {
@@ -40,8 +17,7 @@ static int conf_read(struct policy_file *p, const char *name, struct fault *f)
 	if (rc)
 		return rc;
 	if (!name) {
-		name_from_path(strcmp(p->path, "-") == 0 ? "stdin" : p->path, made, sizeof made);
-		name = made;
+		name = source_policy_name(p->path, made);
 	}
 	if (!policy_name_valid(name))
 		return fault_set(f, KE_NAME, NULL, "give one with --name: a-z 0-9 - _ .",
@@ -59,8 +35,8 @@ int policy_file_read(const char *path, const char *name, struct policy_file *ret
 
 	if (rc)
 		return rc;
-	rc = is_document(ret->text, ret->len) ? policy_parse(ret->text, ret->len, &ret->policy, f)
-	                                      : conf_read(ret, name, f);
+	rc = source_is_document(ret->text, ret->len) ? policy_parse(ret->text, ret->len, &ret->policy, f)
+	                                             : conf_read(ret, name, f);
 	if (rc)
 		fault_at(f, "%s", path);
 	return rc;
