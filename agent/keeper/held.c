@@ -55,9 +55,10 @@ static int row_read(const struct place *at, struct held *h, struct fault *f)
 	return KE_OK;
 }
 
-static int list_read(const char *text, size_t len, struct held *h, struct fault *f)
+int held_parse(const char *text, size_t len, struct held *ret, struct fault *f)
 {
 	static const char *const known[] = { "kedge_held", "rollouts", NULL };
+	struct held h = { .n = 0 };
 	struct place doc, list, item = { 0 };
 	struct cJSON *tree = NULL;
 	int64_t format;
@@ -71,32 +72,32 @@ static int list_read(const char *text, size_t len, struct held *h, struct fault 
 	if (!rc && place_count(&list) > HELD_MAX)
 		rc = place_fault(&list, f, KE_TOOBIG, NULL, "more than %d rollouts", HELD_MAX);
 	while (!rc && place_next(&list, &item))
-		rc = row_read(&item, h, f);
+		rc = row_read(&item, &h, f);
 	cJSON_Delete(tree);
+	if (!rc)
+		*ret = h;
 	return rc;
 }
 
 int held_read(const char *state_dir, struct held *ret, struct fault *f)
 {
-	struct held h = { .n = 0 };
 	char path[PATH_MAX], *text;
 	size_t len;
 	int rc = held_path(path, state_dir);
 
 	if (!rc)
 		rc = file_read(path, HELD_MAX_BYTES, &text, &len, f);
-	if (rc && rc != KE_NOENT)
-		return rc;
-	if (!rc) {
-		rc = list_read(text, len, &h, f);
-		file_free(text);
-		if (rc) {
-			fault_at(f, "%s", path);
-			return rc;
-		}
+	if (rc == KE_NOENT) {
+		ret->n = 0;
+		return KE_OK;
 	}
-	*ret = h;
-	return KE_OK;
+	if (rc)
+		return rc;
+	rc = held_parse(text, len, ret, f);
+	file_free(text);
+	if (rc)
+		fault_at(f, "%s", path);
+	return rc;
 }
 
 static int list_write(const struct held *h, const char *state_dir, struct fault *f)

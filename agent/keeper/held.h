@@ -29,6 +29,8 @@ struct held {
 
 /* Read STATE_DIR/held.json; no file: none. KE_SYNTAX, KE_SCHEMA and others: damaged; *RET is untouched. */
 int held_read(const char *state_dir, struct held *ret, struct fault *f);
+/* The file's bytes. */
+int held_parse(const char *text, size_t len, struct held *ret, struct fault *f);
 /* SERIAL of NAME is held from now on. Durable when it returns 0; else H is as it was. */
 int held_set(struct held *h, const char *state_dir, const char *name, int64_t serial, struct fault *f);
 /* NAME is not held any more; H forgets it even when the file cannot be written. */
