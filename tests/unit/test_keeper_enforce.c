@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "agent/engine/attempt.h"
+#include "agent/local/daemon.h"
 #include "tests/support/keeper_sim.h"
 
 #define FIN       "net.ipv4.tcp_fin_timeout"
@@ -325,6 +328,42 @@ static void what_cannot_be_restored_is_not_told_for_ever(void **state)
 	assert_int_equal(sim_records(s, "\"action\":\"contested\""), 1);
 }
 
+/* Root's command, in a process of its own, against a daemon that listens. */
+static void root_says_retry(void **state)
+{
+	struct sim *s = *state;
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	struct fault f = { 0 };
+	int status, fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (geteuid() != 0) {
+		close(fd);
+		skip();
+	}
+	assert_int_equal(sim_offer(s, "web", 7, FIN, "30", &f), 0);
+	enforce_stop(&s->k);
+	assert_int_equal(enforce_floor(&s->k, "web", 7, &f), KE_EXIST);
+	snprintf(at.sun_path, sizeof at.sun_path, "%s/agent.sock", s->t.run);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	control_start(&s->k, fd);
+	pid_t child = fork();
+	if (child == 0) {
+		char *text;
+		int code = 9;
+		_exit(daemon_ask(s->t.run, ASK_RETRY, &code, &text, &f) ? 8 : code);
+	}
+	sim_spin(s, 0.5);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(enforce_floor(&s->k, "web", 7, &f), 0);
+	close(fd);
+	int code;
+	char *text;
+	assert_int_equal(daemon_ask(s->t.run, ASK_RETRY, &code, &text, &f), KE_NOENT);
+	assert_int_equal(daemon_ask("/nowhere", ASK_RETRY, &code, &text, &f), KE_NOENT);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, sim_open, sim_close)
 
 int main(void)
@@ -346,6 +385,7 @@ int main(void)
 		T(the_next_rollout_does_not_wait_for_the_next_refresh),
 		T(a_drift_at_the_start_is_pushed),
 		T(what_cannot_be_restored_is_not_told_for_ever),
+		T(root_says_retry),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
