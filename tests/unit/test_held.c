@@ -82,13 +82,17 @@ static void what_cannot_be_written_changes_nothing(void **state)
 static void damage_is_told(void **state)
 {
 	(void)state;
-	static const char *const rows[] = { "", "{}", "{\"kedge_held\":2,\"rollouts\":[]}",
+	static const char *const rows[] = {
+		"",
+		"{}",
+		"{\"kedge_held\":2,\"rollouts\":[]}",
 		"{\"kedge_held\":1,\"rollouts\":[{\"name\":\"a\"}]}",
 		"{\"kedge_held\":1,\"rollouts\":[{\"name\":\"../a\",\"serial\":1}]}",
 		"{\"kedge_held\":1,\"rollouts\":[{\"name\":\"a\",\"serial\":0}]}",
-		"{\"kedge_held\":1,\"rollouts\":[{\"name\":\"a\",\"serial\":1},{\"name\":\"a\",\"serial\":2}]"
-		"}",
-		"{\"kedge_held\":1,\"rollouts\":[],\"x\":1}" };
+		("{\"kedge_held\":1,\"rollouts\":[{\"name\":\"a\",\"serial\":1},"
+		 "{\"name\":\"a\",\"serial\":2}]}"),
+		"{\"kedge_held\":1,\"rollouts\":[],\"x\":1}",
+	};
 	char path[PATH_MAX];
 	struct fault f;
 
