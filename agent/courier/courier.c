@@ -166,11 +166,12 @@ static int transfers_begin(struct courier *c, struct fault *f)
 int courier_open(const struct courier_options *opt, struct courier **ret, struct fault *f)
 {
 	struct courier *c = calloc(1, sizeof *c);
-	int flags = fcntl(opt->ipc, F_GETFL);
-	int rc = c ? KE_OK : fault_set(f, KE_NOMEM, NULL, NULL, "%s", "");
+	int flags = fcntl(opt->ipc, F_GETFL), rc = KE_OK;
 
-	if (!rc && (flags < 0 || fcntl(opt->ipc, F_SETFL, flags | O_NONBLOCK) ||
-	                   fcntl(opt->ipc, F_SETFD, FD_CLOEXEC)))
+	if (!c)
+		return fault_set(f, KE_NOMEM, NULL, NULL, "%s", "");
+	if ((flags < 0 || fcntl(opt->ipc, F_SETFL, flags | O_NONBLOCK) ||
+	            fcntl(opt->ipc, F_SETFD, FD_CLOEXEC)))
 		rc = fault_set(f, KE_USAGE, "--ipc", NULL, "descriptor %d is not open", opt->ipc);
 	if (!rc) {
 		c->opt = *opt;
@@ -207,7 +208,9 @@ void courier_close(struct courier *c)
 	ev_io_stop(c->opt.loop, &c->ipc);
 	transfers_close(c->transfers);
 	outbox_close(&c->outbox);
-	while (c->errands)
-		errand_end(c->errands);
+	for (struct errand *e = c->errands, *next; e; e = next) {
+		next = e->next;
+		errand_end(e);
+	}
 	free(c);
 }

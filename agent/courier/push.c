@@ -96,9 +96,15 @@ void push_begin(struct courier *c, const struct frame *fr, int payload)
 	struct fault f = { 0 };
 	int64_t hold = courier_hold_s(c);
 	struct errand *e = errand_new(c, fr->id);
-	int rc = e ? KE_OK : fault_set(&f, KE_NOMEM, NULL, NULL, "%s", "");
+	int rc = KE_OK;
 
-	if (!rc && hold)
+	if (!e) {
+		close(payload);
+		fault_set(&f, KE_NOMEM, NULL, NULL, "%s", "");
+		errand_failed(c, FRAME_PUSHED, fr->id, FRAME_FAILED, hold, &f, NULL);
+		return;
+	}
+	if (hold)
 		rc = fault_set(&f, KE_BUSY, NULL, NULL, "the server asked to be left alone for %lld s",
 		        (long long)hold);
 	if (!rc)
@@ -108,7 +114,6 @@ void push_begin(struct courier *c, const struct frame *fr, int payload)
 	close(payload);
 	if (!rc)
 		return;
-	if (e)
-		errand_end(e);
+	errand_end(e);
 	errand_failed(c, FRAME_PUSHED, fr->id, FRAME_FAILED, hold, &f, NULL);
 }

@@ -80,6 +80,8 @@ struct recovery_report {
 /* What an earlier process left: an unfinished apply, or an unconfirmed one past its deadline, is undone. Needs the
  * lock. *RET must be cleared with recovery_report_clear(). KE_DEGRADED, KE_IO, KE_NOMEM, KE_ACCES. */
 int engine_recover(struct engine *e, struct recovery_report *ret, struct fault *f);
+/* engine_recover(), and when FORCE also what waits for its confirmation is undone. */
+int engine_recover_now(struct engine *e, bool force, struct recovery_report *ret, struct fault *f);
 void recovery_report_clear(struct recovery_report *r);
 const char *recovery_name(enum recovery r);
 

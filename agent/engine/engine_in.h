@@ -5,8 +5,6 @@
 #include "agent/engine/attempt.h"
 #include "agent/engine/engine.h"
 
-/* engine_recover(), and when FORCE also what waits for its confirmation is undone. */
-int engine_recover_now(struct engine *e, bool force, struct recovery_report *ret, struct fault *f);
 /* Note how the attempt of plan HASH ended: an attempt that is STARTED becomes END (ATTEMPT_NONE: its mark goes). A mark of
  * another plan, or one that was confirmed before, stays. */
 int engine_attempt_end(

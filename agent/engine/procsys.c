@@ -132,7 +132,7 @@ int procsys_key_open(
 	int fd = procsys_openat(ps, n->path, access == PROCSYS_WRITE ? O_RDWR : O_RDONLY);
 
 	if (fd < 0)
-		return errno;
+		return errno > 0 ? errno : EIO; /* never 0: RET is untouched */
 	if (ps->kind == PROCSYS_DIRECTORY) {
 		/* In procfs root is bound by the mode bits; a plain directory has to be read that way. */
 		struct stat st;

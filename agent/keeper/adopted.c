@@ -73,57 +73,60 @@ static int read_row(const struct place *at, struct adopted_list *l, const char *
 	return rc ? rc : read_document(a, state_dir, f);
 }
 
-static int read_list(
-        const char *text, size_t len, const char *state_dir, struct adopted_list *l, struct fault *f)
+static int read_rows(const struct place *doc, const char *state_dir, struct adopted_list *l, struct fault *f)
 {
 	static const char *const known[] = { "kedge_adopted", "policies", NULL };
-	struct place doc, list, item = { 0 };
-	struct cJSON *tree = NULL;
+	struct place list, item = { 0 };
 	int64_t format;
-	int rc = strict_parse(text, len, &strict_limits_default, &tree, f);
+	int rc;
 
-	if (rc)
+	if ((rc = read_members(doc, known, f)) || (rc = read_int(doc, "kedge_adopted", 1, 1, &format, f)) ||
+	        (rc = read_array(doc, "policies", &list, f)))
 		return rc;
-	doc = place_root(tree);
-	if ((rc = read_members(&doc, known, f)) || (rc = read_int(&doc, "kedge_adopted", 1, 1, &format, f)) ||
-	        (rc = read_array(&doc, "policies", &list, f)))
-		goto out;
-	if (place_count(&list) > ADOPTED_MAX) {
-		rc = place_fault(&list, f, KE_TOOBIG, NULL, "more than %d policies", ADOPTED_MAX);
-		goto out;
-	}
+	if (place_count(&list) > ADOPTED_MAX)
+		return place_fault(&list, f, KE_TOOBIG, NULL, "more than %d policies", ADOPTED_MAX);
 	while (!rc && place_next(&list, &item))
 		rc = read_row(&item, l, state_dir, f);
-out:
+	return rc;
+}
+
+int adopted_parse(
+        const char *text, size_t len, const char *state_dir, struct adopted_list *ret, struct fault *f)
+{
+	struct adopted_list l = { .rows = calloc(ADOPTED_MAX, sizeof *l.rows) };
+	struct cJSON *tree = NULL;
+	int rc = l.rows ? strict_parse(text, len, &strict_limits_default, &tree, f) : KE_NOMEM;
+
+	if (!rc) {
+		struct place doc = place_root(tree);
+		rc = read_rows(&doc, state_dir, &l, f);
+	}
 	cJSON_Delete(tree);
+	if (rc)
+		adopted_clear(&l);
+	else
+		*ret = l;
 	return rc;
 }
 
 int adopted_read(const char *state_dir, struct adopted_list *ret, struct fault *f)
 {
+	static const char none[] = "{\"kedge_adopted\":1,\"policies\":[]}";
 	char path[PATH_MAX], *text;
-	struct adopted_list l = { .rows = calloc(ADOPTED_MAX, sizeof *l.rows) };
 	size_t len;
-	int rc = l.rows ? list_path(path, state_dir) : KE_NOMEM;
+	int rc = list_path(path, state_dir);
 
 	if (!rc)
 		rc = file_read(path, ADOPTED_MAX_BYTES, &text, &len, f);
-	if (rc == KE_NOENT) {
-		*ret = l;
-		return KE_OK;
-	}
-	if (!rc) {
-		rc = read_list(text, len, state_dir, &l, f);
-		if (rc)
-			fault_at(f, "%s", path);
-		file_free(text);
-	}
-	if (rc) {
-		adopted_clear(&l);
+	if (rc == KE_NOENT)
+		return adopted_parse(none, sizeof none - 1, state_dir, ret, f);
+	if (rc)
 		return rc;
-	}
-	*ret = l;
-	return KE_OK;
+	rc = adopted_parse(text, len, state_dir, ret, f);
+	file_free(text);
+	if (rc)
+		fault_at(f, "%s", path);
+	return rc;
 }
 
 /* The list as it will be, with ROW in the place of the row at AT. */

@@ -32,6 +32,9 @@ struct adopted_list {
 /* Read STATE_DIR/adopted.json and the documents it names. No file: an empty list. KE_SYNTAX, KE_SCHEMA: damaged; the caller
  * must not guess a floor. adopted_clear() it. */
 int adopted_read(const char *state_dir, struct adopted_list *ret, struct fault *f);
+/* The bytes of that file; the documents are read from STATE_DIR. */
+int adopted_parse(
+        const char *text, size_t len, const char *state_dir, struct adopted_list *ret, struct fault *f);
 /* Take on SERIAL of NAME: its DOCUMENT (LEN bytes, already parsed as P, which is taken over on success), or its removal with
  * DOCUMENT NULL. Durable when it returns 0. KE_ROLLBACK: SERIAL is not higher than the floor. */
 int adopted_set(struct adopted_list *l, const char *state_dir, const char *name, int64_t serial,

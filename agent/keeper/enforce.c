@@ -2,12 +2,13 @@
  *
  * A candidate is merged with everything in force, planned, and applied with a deadline. Only a new round trip to the server
  * confirms it; then it is written down as adopted (the floor rises) and watched. No confirmation in time, or a kernel that
- * refuses: everything goes back, and the rollout is not tried again until a new serial comes.
+ * refuses: everything goes back, and the rollout is held, on disk, until a new serial comes or root says "retry".
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/engine/attempt.h"
 #include "agent/engine/original.h"
 #include "agent/keeper/keeper.h"
 #include "agent/keeper/resolve.h"
@@ -15,28 +16,6 @@
 
 #define RECONFIRM_S 2.0 /* between two tries to confirm */
 #define ABSENT_S    5.0 /* between two looks for keys that were not there yet */
-
-static bool has_failed(const struct keeper *k, const char *name, int64_t serial)
-{
-	for (size_t i = 0; i < k->n_failed; i++)
-		if (strcmp(k->failed[i].name, name) == 0 && k->failed[i].serial >= serial)
-			return true;
-	return false;
-}
-
-static void failed_note(struct keeper *k, const char *name, int64_t serial)
-{
-	size_t at = 0;
-
-	while (at < k->n_failed && strcmp(k->failed[at].name, name) != 0)
-		at++;
-	if (at == KEEPER_FAILED)
-		at = 0; /* forgotten: it is tried, and held by the attempt mark */
-	else if (at == k->n_failed)
-		k->n_failed++;
-	snprintf(k->failed[at].name, sizeof k->failed[at].name, "%s", name);
-	k->failed[at].serial = serial;
-}
 
 int enforce_floor(void *ctx, const char *policy, int64_t serial, struct fault *f)
 {
@@ -47,7 +26,7 @@ int enforce_floor(void *ctx, const char *policy, int64_t serial, struct fault *f
 		return fault_set(f, KE_ROLLBACK, NULL, "publish a higher serial",
 		        "serial %lld of '%s' is older than %lld, which this host adopted", (long long)serial,
 		        policy, (long long)a->serial);
-	return (a && serial == a->serial) || has_failed(k, policy, serial) ? KE_EXIST : KE_OK;
+	return (a && serial == a->serial) || serial <= held_serial(&k->held, policy) ? KE_EXIST : KE_OK;
 }
 
 /* Merge, observe and plan what is in force with CANDIDATE. */
@@ -96,17 +75,41 @@ static void in_force(struct keeper *k, struct policy *merged, struct plan *pl)
 	journalist_status_soon(k);
 }
 
-/* Plan what is adopted anew and take it as what is in force, writing what differs. */
+/* What an apply left behind because it could not be put back: try again, or nothing could ever be written. */
+static int leftovers_clear(struct keeper *k, struct fault *f)
+{
+	struct recovery_report report;
+	int rc = engine_recover_now(k->engine, true, &report, f);
+
+	recovery_report_clear(&report);
+	return rc;
+}
+
+/* Did the host go down while this very plan was written? A damaged mark might say so. */
+static bool went_down(const struct keeper *k, const struct plan *pl)
+{
+	struct attempt a;
+
+	return attempt_read(k->engine->state_dir, &a, NULL) ||
+	       (a.state == ATTEMPT_STARTED && attempt_holds(&a, pl->hash, k->engine->boot_id));
+}
+
+/* Plan what is adopted anew and take it as what is in force, writing what differs. It was confirmed once: that the kernel
+ * refused it since then is no reason not to try again. */
 static int reapply(struct keeper *k, struct fault *f)
 {
-	const struct apply_options ao = { 0 };
 	struct policy *merged = NULL;
 	struct plan *pl = NULL;
-	int rc = merge_plan(k, NULL, &merged, &pl, f);
+	int left = leftovers_clear(k, f), rc = merge_plan(k, NULL, &merged, &pl, f);
 
-	if (rc)
+	if (rc) {
+		if (k->plan)
+			lookout_set(k);
 		return rc;
-	rc = apply_run(k->engine, merged, pl, &ao, f);
+	}
+	const struct apply_options ao = { .retry = !went_down(k, pl) };
+	rc = left ? left : apply_run(k->engine, merged, pl, &ao, f);
+	k->held_back = rc == KE_HELD;
 	in_force(k, merged, pl);
 	return rc;
 }
@@ -121,67 +124,75 @@ static void pending_clear(struct keeper *k)
 	k->confirm_id = 0;
 }
 
-/* The candidate is no more; what was in force before is watched again. */
+/* One rollout is settled: is there another one? */
+static void round_again(struct keeper *k)
+{
+	k->again = true;
+	link_refresh(k);
+}
+
+/* The candidate is no more; what was in force before is watched again. Its row among the held ones stays. */
 static void pending_gone(struct keeper *k, enum apply_result result, const char *reason)
 {
+	const struct pending *p = &k->pending;
 	struct fault f = { 0 };
-	char name[POLICY_NAME_MAX + 1];
 
-	snprintf(name, sizeof name, "%s", k->pending.name);
-	log_warning("policy=%s serial=%lld %s: %s", name, (long long)k->pending.serial,
+	log_warning("policy=%s serial=%lld %s: %s", p->name, (long long)p->serial,
 	        result == APPLY_DEGRADED ? "degraded" : "reverted", reason);
-	journalist_apply(
-	        k, name, k->pending.version, k->pending.serial, result, reason, NULL, k->pending.hash);
-	failed_note(k, name, k->pending.serial);
+	journalist_apply(k, p->name, p->version, p->serial, result, reason, NULL, p->hash);
 	pending_clear(k);
 	if (reapply(k, &f))
 		log_error("what was in force before cannot be held: %s", f.what);
-	if (k->again)
-		link_refresh(k);
+	round_again(k);
 }
 
-/* Written down, in force, confirmed. */
-static void pending_adopted(struct keeper *k)
+/* The floor rises, on disk. From here on a restart applies it by itself. */
+static int write_down(struct keeper *k, struct fault *f)
 {
 	struct pending *p = &k->pending;
+	int rc =
+	        adopted_set(&k->adopted, k->state_dir, p->name, p->serial, p->policy, p->document, p->len, f);
+
+	if (rc)
+		return rc;
+	p->policy = NULL;                                 /* the list's now */
+	held_drop(&k->held, k->state_dir, p->name, NULL); /* left in the file, it is under the floor */
+	return KE_OK;
+}
+
+/* Written down: it is in force. */
+static void pending_adopted(struct keeper *k)
+{
+	const struct pending *p = &k->pending;
 	struct fault f = { 0 };
 	char line[1024];
 	bool removal = !p->document;
-	int rc = adopted_set(
-	        &k->adopted, k->state_dir, p->name, p->serial, p->policy, p->document, p->len, &f);
 
-	if (rc) {
-		/* Applied and confirmed, but a restart will not know: say so, and let the next serial heal it. */
-		log_error("policy=%s serial=%lld cannot be written down: %s", p->name, (long long)p->serial,
-		        fault_line(&f, line, sizeof line));
-	} else {
-		p->policy = NULL; /* the list's now */
-	}
 	log_info("policy=%s version=%lld serial=%lld %s", p->name, (long long)p->version,
 	        (long long)p->serial, removal ? "removed" : "confirmed");
 	journalist_apply(k, p->name, p->version, p->serial, removal ? APPLY_REMOVED : APPLY_CONFIRMED, NULL,
 	        NULL, p->hash);
 	pending_clear(k);
-	if ((rc = reapply(k, &f)))
+	if (reapply(k, &f))
 		log_error("in force, but not as planned: %s", fault_line(&f, line, sizeof line));
-	if (k->again)
-		link_refresh(k);
+	round_again(k);
 }
 
-static void undo(struct keeper *k, const char *why)
+/* Take the candidate back; FORCE: before its deadline. */
+static void undo(struct keeper *k, bool force, const char *why)
 {
 	struct recovery_report report;
 	struct fault f = { 0 };
-	int rc = engine_recover(k->engine, &report, &f);
+	int rc = engine_recover_now(k->engine, force, &report, &f);
+	bool waits = !rc && report.result == RECOVERY_WAITING;
 
-	if (!rc && report.result == RECOVERY_WAITING) {
+	recovery_report_clear(&report);
+	if (waits) {
 		/* The deadline is a moment away by the other clock. */
 		ev_timer_set(&k->deadline, 0.2, 0.);
 		ev_timer_start(k->loop, &k->deadline);
-		recovery_report_clear(&report);
 		return;
 	}
-	recovery_report_clear(&report);
 	pending_gone(k, rc ? APPLY_DEGRADED : APPLY_REVERTED, why);
 }
 
@@ -189,36 +200,49 @@ static void deadline_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	(void)loop;
 	(void)revents;
-	undo(w->data, "no confirmation by the server in time");
+	undo(w->data, false, "no confirmation by the server in time");
+}
+
+static void reconfirm_soon(struct keeper *k)
+{
+	ev_timer_stop(k->loop, &k->reconfirm);
+	ev_timer_set(&k->reconfirm, RECONFIRM_S, 0.);
+	ev_timer_start(k->loop, &k->reconfirm);
 }
 
 static void reconfirm_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	(void)loop;
 	(void)revents;
-	link_confirm(w->data);
+	if (link_confirm(w->data))
+		reconfirm_soon(w->data);
 }
 
 void enforce_confirmed(struct keeper *k, int rc, const char *why)
 {
 	struct fault f = { 0 };
+	char line[1024];
 
 	if (!k->pending.active)
 		return;
 	k->confirm_id = 0;
 	if (rc) {
 		log_info("not confirmed yet: %s", why);
-		ev_timer_set(&k->reconfirm, RECONFIRM_S, 0.);
-		ev_timer_start(k->loop, &k->reconfirm);
+		reconfirm_soon(k);
 		return;
 	}
-	rc = apply_confirm(k->engine, &f);
-	if (rc == KE_TIMEOUT)
-		undo(k, "the confirmation came too late");
-	else if (rc)
-		log_error("the confirmation cannot be written down: %s", f.what);
-	else
-		pending_adopted(k);
+	if (clock_boot_ms(k->clock) >= k->pending.until_ms) {
+		undo(k, false, "the confirmation came too late");
+		return;
+	}
+	/* First where a restart looks; cut after this, the restart applies it. */
+	if (write_down(k, &f)) {
+		undo(k, true, fault_line(&f, line, sizeof line));
+		return;
+	}
+	if (apply_confirm(k->engine, &f))
+		log_warning("its journal stays for a moment: %s", fault_line(&f, line, sizeof line));
+	pending_adopted(k);
 }
 
 /* Every key must lie under the ceiling; patterns are judged key by key when they are expanded. */
@@ -240,12 +264,15 @@ static int check_ceiling(const struct keeper *k, const struct policy *p, struct 
 	return KE_OK;
 }
 
-static int pending_set(
-        struct keeper *k, const struct rollout *r, const char *document, size_t len, const struct plan *pl)
+static int pending_set(struct keeper *k, const struct rollout *r, const struct policy *policy,
+        const char *document, size_t len, const struct plan *pl)
 {
+	int64_t confirm_s =
+	        policy && policy->confirm_timeout ? policy->confirm_timeout : k->config->confirm_s;
 	struct pending *p = &k->pending;
 
 	*p = (struct pending){ .active = true, .serial = r->serial, .version = r->version, .len = len };
+	p->until_ms = clock_boot_ms(k->clock) + 1000 * confirm_s;
 	snprintf(p->name, sizeof p->name, "%s", r->policy);
 	memcpy(p->hash, pl->hash, sizeof p->hash);
 	if (document) {
@@ -256,24 +283,76 @@ static int pending_set(
 	return KE_OK;
 }
 
-/* The candidate is written: wait for its confirmation, unless nothing had to be written. */
-static void applied(struct keeper *k, const struct policy *p, struct plan *pl)
+/* Did the apply end in a way that another try would end in too? */
+static bool is_verdict(int rc)
 {
-	int64_t confirm_s = p && p->confirm_timeout ? p->confirm_timeout : k->config->confirm_s;
-	struct pending *c = &k->pending;
+	return rc == KE_REFUSED || rc == KE_READBACK || rc == KE_CONFLICT || rc == KE_DEGRADED;
+}
 
+/* Write the candidate's values, held on disk until it is adopted; what failed for other reasons may be tried again. */
+static int candidate_run(struct keeper *k, const struct policy *merged, struct plan *pl, struct fault *f)
+{
+	const struct pending *c = &k->pending;
+	/* Whether it is held was asked by its serial; the engine asks by the values, which a new serial may want again. */
+	const struct apply_options ao = { .confirm_ms = c->until_ms - clock_boot_ms(k->clock),
+		.retry = true };
+	int64_t before = held_serial(&k->held, c->name);
+	int rc = plan_empty(pl) ? KE_OK : held_set(&k->held, k->state_dir, c->name, c->serial, f);
+
+	if (!rc)
+		rc = apply_run(k->engine, merged, pl, &ao, f);
+	if (!rc || is_verdict(rc))
+		return rc;
+	if (before)
+		held_set(&k->held, k->state_dir, c->name, before, NULL);
+	else
+		held_drop(&k->held, k->state_dir, c->name, NULL);
+	return rc;
+}
+
+/* The candidate P stands: wait for its confirmation, unless nothing had to be written. P is taken over when it returns 0. */
+static int applied(struct keeper *k, struct policy *p, struct plan *pl, struct fault *f)
+{
+	struct pending *c = &k->pending;
+	int64_t wait_ms = c->until_ms - clock_boot_ms(k->clock);
+
+	c->policy = p;
 	if (plan_empty(pl)) {
+		int rc = write_down(k, f);
+		if (rc) {
+			c->policy = NULL;
+			pending_clear(k);
+			reapply(k, NULL); /* the engine notes what is in force; it is still the old */
+			return rc;
+		}
 		journalist_apply(k, c->name, c->version, c->serial, APPLY_ALREADY, NULL, pl, NULL);
 		pending_adopted(k);
-		return;
+		return KE_OK;
 	}
 	log_info("policy=%s version=%lld serial=%lld applied, waiting %lld s for confirmation", c->name,
-	        (long long)c->version, (long long)c->serial, (long long)confirm_s);
+	        (long long)c->version, (long long)c->serial, (long long)wait_ms / 1000);
 	journalist_apply(k, c->name, c->version, c->serial, APPLY_APPLIED, NULL, pl, NULL);
 	lookout_stop(k); /* nothing is restored while nobody knows which values stay */
-	ev_timer_set(&k->deadline, (double)confirm_s, 0.);
+	ev_now_update(k->loop);
+	ev_timer_set(&k->deadline, (double)wait_ms / 1000., 0.);
 	ev_timer_start(k->loop, &k->deadline);
-	link_confirm(k);
+	if (link_confirm(k))
+		reconfirm_soon(k);
+	return KE_OK;
+}
+
+/* The kernel would not have it: told as an apply that failed, not as a refusal. */
+static void candidate_failed(struct keeper *k, int rc, const struct plan *pl, struct fault *f)
+{
+	const struct pending *c = &k->pending;
+	char line[1024];
+
+	fault_line(f, line, sizeof line);
+	log_warning("policy=%s serial=%lld undone: %s", c->name, (long long)c->serial, line);
+	journalist_apply(k, c->name, c->version, c->serial, rc == KE_DEGRADED ? APPLY_DEGRADED : APPLY_FAILED,
+	        line, pl, NULL);
+	pending_clear(k);
+	round_again(k);
 }
 
 int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const char *document, size_t len,
@@ -286,34 +365,24 @@ int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const ch
 	int rc = check_ceiling(k, p, f);
 
 	if (!rc)
+		rc = leftovers_clear(k, f);
+	if (!rc)
 		rc = merge_plan(k, &candidate, &merged, &pl, f);
 	if (!rc && pl->verdict)
 		rc = plan_fault(pl, f);
 	if (!rc)
-		rc = pending_set(k, r, document, len, pl);
-	if (rc)
-		goto out;
-	struct apply_options ao = { .confirm_ms = 1000 * (p && p->confirm_timeout ? p->confirm_timeout
-		                                                                  : k->config->confirm_s) };
-	rc = apply_run(k->engine, merged, pl, &ao, f);
+		rc = pending_set(k, r, p, document, len, pl);
+	if (!rc)
+		rc = candidate_run(k, merged, pl, f);
 	if (!rc) {
-		k->pending.policy = p; /* ours now */
-		applied(k, p, pl);
-	} else if (rc == KE_REFUSED || rc == KE_READBACK || rc == KE_CONFLICT || rc == KE_DEGRADED) {
-		char line[1024];
-		log_warning("policy=%s serial=%lld undone: %s", r->policy, (long long)r->serial,
-		        fault_line(f, line, sizeof line));
-		journalist_apply(k, r->policy, r->version, r->serial,
-		        rc == KE_DEGRADED ? APPLY_DEGRADED : APPLY_FAILED, line, pl, NULL);
-		failed_note(k, r->policy, r->serial);
-		pending_clear(k);
+		rc = applied(k, p, pl, f);
+	} else if (is_verdict(rc) && k->pending.active) {
+		candidate_failed(k, rc, pl, f);
 		policy_free(p);
-		rc = KE_OK; /* told as an apply that failed, not as a refusal */
+		rc = KE_OK;
 	} else {
-		failed_note(k, r->policy, r->serial);
 		pending_clear(k);
 	}
-out:
 	plan_free(pl);
 	policy_free(merged);
 	return rc;
@@ -351,6 +420,19 @@ static void absent_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	}
 }
 
+/* What was begun in this boot and not adopted is back at its old values: say so. */
+static void undone_tell(struct keeper *k)
+{
+	log_warning("a plan that was unfinished, or waited for its confirmation, was undone");
+	if (!k->held.n)
+		return;
+	const struct held_row *row = &k->held.rows[k->held.n - 1];
+	const struct adopted *a = adopted_find(&k->adopted, row->name);
+	if (!a || a->serial < row->serial)
+		journalist_apply(k, row->name, 0, row->serial, APPLY_REVERTED,
+		        "the agent ended before it was confirmed", NULL, NULL);
+}
+
 int enforce_start(struct keeper *k, struct fault *f)
 {
 	struct recovery_report report;
@@ -363,26 +445,40 @@ int enforce_start(struct keeper *k, struct fault *f)
 	k->deadline.data = k->reconfirm.data = k->absent.data = k;
 	if (rc)
 		return rc;
-	rc = engine_recover(k->engine, &report, f);
-	if (!rc && report.result == RECOVERY_WAITING) {
-		/* Nobody is left who could confirm it: what was applied before the restart goes back. */
-		struct revert_report all;
-		recovery_report_clear(&report);
-		rc = apply_revert(k->engine, &all, f);
-		revert_report_clear(&all);
-		log_warning("a plan that waited for its confirmation was undone");
-	} else {
-		if (!rc && report.result == RECOVERY_RESTORED)
-			log_warning("an unfinished apply was undone");
-		recovery_report_clear(&report);
-	}
-	if (rc == KE_DEGRADED) {
+	/* Nobody is left who could confirm what waits for it. What was confirmed before stays untouched. */
+	rc = engine_recover_now(k->engine, true, &report, f);
+	if (!rc && report.result == RECOVERY_RESTORED)
+		undone_tell(k);
+	recovery_report_clear(&report);
+	if (rc == KE_DEGRADED)
 		log_error("not every old value could be put back: %s", fault_line(f, line, sizeof line));
-		rc = KE_OK;
-	}
-	if (rc)
+	else if (rc)
 		return rc;
 	if (reapply(k, f))
 		log_error("what was adopted cannot be applied: %s", fault_line(f, line, sizeof line));
 	return KE_OK;
+}
+
+int enforce_retry(struct keeper *k, struct fault *f)
+{
+	char line[1024];
+
+	if (k->pending.active)
+		return fault_set(f, KE_BUSY, k->pending.name, "wait until it is settled",
+		        "serial %lld waits for its confirmation", (long long)k->pending.serial);
+	int rc = held_clear(&k->held, k->state_dir, f);
+	if (!rc)
+		rc = attempt_clear(k->engine->state_dir, f);
+	if (rc)
+		return rc;
+	if (k->held_back && reapply(k, f))
+		log_error("what was adopted cannot be applied: %s", fault_line(f, line, sizeof line));
+	link_refresh(k);
+	return KE_OK;
+}
+
+void enforce_stop(struct keeper *k)
+{
+	if (k->pending.active)
+		undo(k, true, "the agent was stopped before it was confirmed");
 }

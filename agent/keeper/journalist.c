@@ -18,8 +18,16 @@
 #include "proto/log.h"
 #include "proto/signkey.h"
 
+/* A body, with what a line has around it, is a record. */
+#define RECORD_BODY_MAX  (RECORD_MAX_BYTES - 1024)
+
 #define STATUS_SOON_S    0.3
+#define STATUS_EVERY_MS  2000 /* however much happens */
 #define TELEMETRY_PUSH_S 2.0
+#define TOLD_MS          (24 * 3600 * 1000LL)
+#define HOUR_MS          (3600 * 1000LL)
+#define HOUR_REFUSALS    300
+#define APPLY_ROWS       3000 /* keys in one record: the reader's limit of nodes is not far beyond */
 
 static int record_key_make(const char *path, struct signkey **ret, struct fault *f)
 {
@@ -100,8 +108,8 @@ void journalist_record(struct keeper *k, enum record_kind kind, const struct buf
 void journalist_apply(struct keeper *k, const char *policy, int64_t version, int64_t serial,
         enum apply_result result, const char *reason, const struct plan *pl, const unsigned char *hash)
 {
-	struct buf body = BUF_INIT(RECORD_MAX_BYTES);
-	const struct compose_apply a = { .policy = policy,
+	struct buf body = BUF_INIT(RECORD_BODY_MAX);
+	struct compose_apply a = { .policy = policy,
 		.version = version,
 		.serial = serial,
 		.result = result,
@@ -109,22 +117,64 @@ void journalist_apply(struct keeper *k, const char *policy, int64_t version, int
 		.plan = pl,
 		.plan_hash = hash };
 
-	compose_apply(&a, &body);
+	if (!pl || pl->n <= APPLY_ROWS)
+		compose_apply(&a, &body);
+	if (body.rc == KE_TOOBIG || (pl && pl->n > APPLY_ROWS)) {
+		/* Better without its keys than not at all. */
+		char counted[256];
+		buf_free(&body);
+		body = (struct buf)BUF_INIT(RECORD_BODY_MAX);
+		snprintf(counted, sizeof counted, "%s%s%zu keys are too many to list", reason ? reason : "",
+		        reason ? "; " : "", pl ? pl->n : 0);
+		a.plan = NULL;
+		a.plan_hash = pl ? pl->hash : hash;
+		a.reason = counted;
+		compose_apply(&a, &body);
+	}
 	journalist_record(k, RECORD_APPLY, &body, true);
 	buf_free(&body);
 }
 
-/* Was this very refusal reported lately? */
+/* Was this very refusal reported within a day? If not, it is now. */
 static bool told(struct keeper *k, const char *name, const struct fault *f)
 {
-	for (size_t i = 0; i < KEEPER_REFUSALS; i++)
-		if (k->refusals[i].code == f->code && strcmp(k->refused[i], name) == 0 &&
-		        strcmp(k->refusals[i].what, f->what) == 0)
-			return true;
-	k->refusals[k->next_refusal] = *f;
-	snprintf(k->refused[k->next_refusal], sizeof k->refused[0], "%s", name);
-	k->next_refusal = (k->next_refusal + 1) % KEEPER_REFUSALS;
+	struct buf said = BUF_INIT(4096);
+	struct told t = { .at_ms = clock_boot_ms(k->clock) };
+	size_t at = 0;
+
+	buf_fmt(&said, "%d %s\n%s", f->code, name, f->what);
+	sha256(buf_text(&said), said.len, t.id);
+	buf_free(&said);
+	while (at < k->n_told && memcmp(k->told[at].id, t.id, sizeof t.id) != 0)
+		at++;
+	if (at < k->n_told && t.at_ms - k->told[at].at_ms < TOLD_MS)
+		return true;
+	if (at == k->n_told) {
+		/* A new one: at the end, or in the place of the oldest. */
+		at = k->next_told;
+		k->next_told = (at + 1) % KEEPER_REFUSALS;
+		k->n_told += k->n_told < KEEPER_REFUSALS;
+	}
+	k->told[at] = t;
 	return false;
+}
+
+/* Names in an assignment are anybody's, and a refusal is never dropped from the spool: an hour has room for so many. */
+static bool hour_full(struct keeper *k)
+{
+	int64_t now = clock_boot_ms(k->clock);
+
+	if (!k->hour_ms || now - k->hour_ms >= HOUR_MS) {
+		k->hour_ms = now;
+		k->refusals = 0;
+	}
+	if (k->refusals < HOUR_REFUSALS) {
+		k->refusals++;
+		return false;
+	}
+	if (k->refusals++ == HOUR_REFUSALS)
+		log_warning("more than %d refusals in an hour; the others are not reported", HOUR_REFUSALS);
+	return true;
 }
 
 void journalist_refusal(
@@ -134,7 +184,7 @@ void journalist_refusal(
 	struct buf body = BUF_INIT(RECORD_MAX_BYTES);
 	char line[1024];
 
-	if (told(k, name, f))
+	if (told(k, name, f) || hour_full(k))
 		return;
 	log_warning("refused %s: %s", name, fault_line(f, line, sizeof line));
 	compose_refusal(what, name, f, serial, &body);
@@ -228,7 +278,7 @@ void journalist_status_body(struct keeper *k, struct buf *out)
 	s.snapshot = trust_version(t, TUF_SNAPSHOT);
 	s.targets = trust_version(t, TUF_TARGETS);
 	s.timestamp_expires = trust_expires(t, TUF_TIMESTAMP);
-	s.in_sync = k->drifted == 0 && !k->pending.active;
+	s.in_sync = k->drifted == 0 && !k->pending.active && !k->held_back;
 	s.drifted = (int64_t)k->drifted;
 	s.facts_kernel = release;
 	s.memory_bytes = (int64_t)k->facts.memory_bytes;
@@ -261,17 +311,22 @@ static void status_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	journalist_status_body(k, &body);
 	journalist_record(k, RECORD_STATUS, &body, false);
 	buf_free(&body);
+	k->status_ms = clock_boot_ms(k->clock);
 	ev_timer_set(w, (double)k->config->status_s, 0.);
 	ev_timer_start(loop, w);
 }
 
 void journalist_status_soon(struct keeper *k)
 {
-	if (!k->spool || !ev_is_active(&k->status) ||
-	        ev_timer_remaining(k->loop, &k->status) <= STATUS_SOON_S)
+	int64_t since = clock_boot_ms(k->clock) - k->status_ms;
+	double wait = since >= STATUS_EVERY_MS ? 0. : (double)(STATUS_EVERY_MS - since) / 1000.;
+
+	if (wait < STATUS_SOON_S)
+		wait = STATUS_SOON_S;
+	if (!k->spool || !ev_is_active(&k->status) || ev_timer_remaining(k->loop, &k->status) <= wait)
 		return;
 	ev_timer_stop(k->loop, &k->status);
-	ev_timer_set(&k->status, STATUS_SOON_S, 0.);
+	ev_timer_set(&k->status, wait, 0.);
 	ev_timer_start(k->loop, &k->status);
 }
 

@@ -23,6 +23,7 @@
 #include "agent/engine/plan.h"
 #include "agent/ipc/frame.h"
 #include "agent/keeper/adopted.h"
+#include "agent/keeper/held.h"
 #include "agent/keeper/verify.h"
 #include "agent/measure/sockets_report.h"
 #include "agent/report/compose.h"
@@ -32,9 +33,8 @@
 #include "agent/watch/fanotify.h"
 #include "agent/watch/poll.h"
 
-#define KEEPER_EVENTS   64 /* writers remembered between two looks at the keys */
-#define KEEPER_REFUSALS 64 /* refusals that were reported and are not repeated */
-#define KEEPER_FAILED   64 /* rollouts that went back and wait for a new serial */
+#define KEEPER_EVENTS   64  /* writers remembered between two looks at the keys */
+#define KEEPER_REFUSALS 512 /* refusals that were reported and are not repeated for a day */
 
 /* A rollout that is applied and waits for its confirmation. */
 struct pending {
@@ -45,13 +45,19 @@ struct pending {
 	char *document;        /* owned; its bytes */
 	size_t len;
 	unsigned char hash[SHA256_LEN]; /* of the merged plan */
+	int64_t until_ms;               /* boot time: confirmed before, or it goes back */
+};
+
+/* A refusal that was reported. */
+struct told {
+	unsigned char id[SHA256_LEN]; /* of what was said */
+	int64_t at_ms;                /* boot time */
 };
 
 /* What time it is: the system's clock, but never before the floor. */
 struct era {
 	int64_t floor;   /* seconds since 1970, known to be past */
 	int64_t base_ms; /* boot time when floor was true */
-	bool agreed;     /* the server's clock is near ours */
 };
 
 struct keeper {
@@ -70,30 +76,34 @@ struct keeper {
 	struct pending pending;
 	struct plan *plan; /* of what is in force; its keys are watched */
 	struct policy *merged;
-	struct {
-		char name[POLICY_NAME_MAX + 1];
-		int64_t serial;
-	} failed[KEEPER_FAILED]; /* went back in this boot, or are held */
-	size_t n_failed;
+	struct held held; /* rollouts that were begun and not adopted */
+	bool held_back;   /* the host went down with what is adopted: nothing is written until root's retry */
 	ev_timer deadline, reconfirm, absent;
 
 	struct verify *verify;
 	struct assignment *assignment; /* the last news; NULL before */
 	bool again;                    /* a round was asked for while one was under way */
 	unsigned refresh_failures;
+	int64_t round_ms; /* boot time of the last round's begin */
 	ev_timer refresh;
 
 	int ipc;
 	ev_io ipc_io;
+	int64_t ipc_second_ms; /* start of the second that ipc_used counts */
+	unsigned ipc_used;     /* frames */
+	ev_timer ipc_resume;
 	uint32_t next_id, push_id, confirm_id;
+	int64_t push_last; /* seq */
 	ev_timer push;
 	unsigned push_failures;
 
 	struct signkey *key;
 	struct spool *spool;
-	struct fault refusals[KEEPER_REFUSALS]; /* what was reported lately */
-	char refused[KEEPER_REFUSALS][256];
-	size_t next_refusal;
+	struct told told[KEEPER_REFUSALS];
+	size_t n_told, next_told;
+	int64_t hour_ms;   /* start of the hour that refusals counts */
+	unsigned refusals; /* records */
+	int64_t status_ms; /* boot time of the last status record */
 	ev_timer status, sockets;
 	struct sockdiag *diag;
 	struct sockets_report *report, *previous; /* previous NULL before the first */
@@ -122,17 +132,22 @@ int era_open(struct keeper *k, struct fault *f);
 int64_t era_now(const struct keeper *k);
 /* "ok", "behind" (the floor is used), "ahead" (nothing new is adopted). */
 const char *era_state(const struct keeper *k);
-/* The server said what time it is. */
-void era_server_time(struct keeper *k, int64_t seconds);
+/* The server said what time it is. Where that is near the system's clock, the floor rises to it. True: the clock was "ahead"
+ * until now, and is not any more. */
+bool era_server_time(struct keeper *k, int64_t seconds);
 /* Everything up to now is past: keep that on disk. */
 void era_save(struct keeper *k);
 
 /* link.c */
 /* Make the verifying machine over T, which becomes its own. */
 int link_verify_open(struct keeper *k, struct trust *t);
+/* Set the timers up, over the socket IPC; before anything is recorded. */
+void link_open(struct keeper *k, int ipc);
+/* Begin to talk. */
 void link_start(struct keeper *k);
 int link_fetch(void *ctx, uint32_t id, enum fetch_where where, const char *name, size_t max);
-void link_confirm(struct keeper *k);
+/* Ask for a confirmation; k->confirm_id is the question's. KE_BUSY: it could not be sent, k->confirm_id is 0. */
+int link_confirm(struct keeper *k);
 /* Push what is spooled, after SECONDS. */
 void link_push(struct keeper *k, double seconds);
 /* Look what is published, now or when the present round ends. */
@@ -146,6 +161,10 @@ int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const ch
         struct fault *f);
 /* The confirmation came: RC 0, or why not. */
 void enforce_confirmed(struct keeper *k, int rc, const char *why);
+/* Root says that what is held may be tried again. */
+int enforce_retry(struct keeper *k, struct fault *f);
+/* At the end: nobody will be there to take back what nobody confirmed. */
+void enforce_stop(struct keeper *k);
 /* lookout.c */
 int lookout_start(struct keeper *k, int fanotify_fd, struct fault *f);
 /* Watch the keys of k->plan from now on. */

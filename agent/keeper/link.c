@@ -1,6 +1,7 @@
 /* link.c — the keeper's end of the socket to the courier. It says what bytes are wanted and what is to be sent; what comes
  * back is believed in one respect only, that it is what some server said. A courier that talks nonsense or ends is
  * replaced by the supervisor, together with this process. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,15 @@
 #include "agent/ipc/seal.h"
 #include "agent/keeper/keeper.h"
 #include "proto/log.h"
-#include "proto/wire.h"
 
 #define PUSH_BYTES    (256 * 1024)
 #define NEWS_MAX      ASSIGNMENT_MAX_BYTES
-#define RECONFIRM_S   2.0
 #define RETRY_FIRST_S 1.0
+
+/* What a courier may ask of this process, whatever it sends: the rest waits in the socket. */
+#define FRAMES_A_SECOND 500
+#define NEWS_COSTS      25   /* frames: each is parsed */
+#define ROUND_EVERY_MS  1000 /* a round reads, verifies and syncs files */
 
 /* Full jitter: somewhere between nothing and the doubled pause, so that a fleet does not come back in step. */
 static double retry_pause(const struct keeper *k, unsigned failures)
@@ -65,14 +69,17 @@ int link_fetch(void *ctx, uint32_t id, enum fetch_where where, const char *name,
 	fr.a = where;
 	fr.b = (int64_t)max;
 	frame_say(&fr, "%s", name);
-	return link_send(k, &fr, -1);
+	/* A courier that does not read is one that has no answer: nothing is refused for it. */
+	return link_send(k, &fr, -1) ? KE_HTTP : KE_OK;
 }
 
-void link_confirm(struct keeper *k)
+int link_confirm(struct keeper *k)
 {
-	struct frame fr = frame_make(FRAME_CONFIRM, k->confirm_id = new_id(k));
+	struct frame fr = frame_make(FRAME_CONFIRM, new_id(k));
+	int rc = link_send(k, &fr, -1);
 
-	link_send(k, &fr, -1);
+	k->confirm_id = rc ? 0 : fr.id;
+	return rc;
 }
 
 static void push_now(struct keeper *k)
@@ -91,14 +98,18 @@ static void push_now(struct keeper *k)
 		struct frame fr = frame_make(FRAME_PUSH, new_id(k));
 		fr.a = first;
 		fr.b = last;
-		if (!(rc = link_send(k, &fr, fd)))
+		if (!link_send(k, &fr, fd)) {
 			k->push_id = fr.id;
+			k->push_last = last;
+		}
 	} else if (rc != KE_NOENT) {
 		log_error("spool: %s", f.what);
 	}
 	if (fd >= 0)
 		close(fd);
 	buf_free(&lines);
+	if (!k->push_id && rc != KE_NOENT)
+		link_push(k, retry_pause(k, ++k->push_failures));
 }
 
 static void push_timer(struct ev_loop *loop, ev_timer *w, int revents)
@@ -144,42 +155,75 @@ static void forked(struct keeper *k, const char *text)
 		log_warning("the server has another history of this host; a new epoch was opened");
 }
 
-static void pushed(struct keeper *k, const struct frame *fr)
+/* Did the send pointer move? What was not sent cannot have come; an answer that moves nothing is a failure, or the same
+ * batch would go back and forth for ever. */
+static bool acked(struct keeper *k, const struct frame *fr)
 {
+	struct spool_stats before, after;
 	struct fault f = { 0 };
 
+	if (fr->a > k->push_last) {
+		log_warning("the server acknowledges %lld, but was sent no more than %lld", (long long)fr->a,
+		        (long long)k->push_last);
+		return false;
+	}
+	spool_stats(k->spool, &before);
+	if (spool_ack(k->spool, (uint64_t)fr->b, fr->a, era_now(k), &f))
+		log_error("spool: %s", f.what);
+	spool_stats(k->spool, &after);
+	return after.epoch == before.epoch && after.acked_seq > before.acked_seq;
+}
+
+static void pushed(struct keeper *k, const struct frame *fr)
+{
 	if (!fr->id || fr->id != k->push_id)
 		return;
 	k->push_id = 0;
-	switch ((enum frame_status)fr->status) {
-	case FRAME_OK:
+	if (fr->status == FRAME_OK && acked(k, fr)) {
 		k->push_failures = 0;
-		if (spool_ack(k->spool, (uint64_t)fr->b, fr->a, era_now(k), &f))
-			log_error("spool: %s", f.what);
 		link_push(k, 0.);
 		return;
-	case FRAME_FORKED:
-		forked(k, fr->text);
-		link_push(k, 0.2);
-		return;
-	default:
-		if (k->push_failures++ == 0)
-			log_warning("reports wait: %s", fr->text);
-		link_push(k, retry_pause(k, k->push_failures));
 	}
+	/* A fork is settled at once; one fork after the other is a server that plays with us. */
+	bool first = k->push_failures++ == 0;
+	if (fr->status == FRAME_FORKED)
+		forked(k, fr->text);
+	else if (first)
+		log_warning("reports wait: %s", fr->status == FRAME_OK ? "nothing was taken" : fr->text);
+	link_push(k, first && fr->status == FRAME_FORKED ? 0.2 : retry_pause(k, k->push_failures));
 }
 
 /* ---- rounds of looking what is published ---- */
 
+static void refresh_in(struct keeper *k, double seconds)
+{
+	ev_timer_stop(k->loop, &k->refresh);
+	ev_timer_set(&k->refresh, seconds, 0.);
+	ev_timer_start(k->loop, &k->refresh);
+}
+
 static void round_start(struct keeper *k)
 {
+	int64_t now = clock_boot_ms(k->clock), since = now - k->round_ms;
+
 	if (verify_busy(k->verify) || k->pending.active) {
 		k->again = true;
 		return;
 	}
+	if (since < ROUND_EVERY_MS) {
+		refresh_in(k, (double)(ROUND_EVERY_MS - since) / 1000.);
+		return;
+	}
 	k->again = false;
-	const struct assignment *a = strcmp(era_state(k), "ahead") == 0 ? NULL : k->assignment;
-	verify_start(k->verify, era_now(k), a);
+	k->round_ms = now;
+	if (strcmp(era_state(k), "ahead") == 0) {
+		/* By that clock everything is expired, or nothing is: wait for a word of the server's clock. */
+		log_warning("the clock is far ahead of what is known; nothing new is looked at");
+		journalist_status_soon(k);
+		refresh_in(k, (double)k->config->refresh_s);
+		return;
+	}
+	verify_start(k->verify, era_now(k), k->assignment);
 }
 
 static void refresh_timer(struct ev_loop *loop, ev_timer *w, int revents)
@@ -187,13 +231,6 @@ static void refresh_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	round_start(w->data);
-}
-
-static void refresh_in(struct keeper *k, double seconds)
-{
-	ev_timer_stop(k->loop, &k->refresh);
-	ev_timer_set(&k->refresh, seconds, 0.);
-	ev_timer_start(k->loop, &k->refresh);
 }
 
 void link_refresh(struct keeper *k)
@@ -253,7 +290,11 @@ static void fetched(struct keeper *k, const struct frame *fr, int payload)
 	char *data = NULL;
 	size_t len = 0;
 
-	if (fr->status == FRAME_OK && seal_copy(payload, TUF_META_MAX, &data, &len, &f)) {
+	size_t most = verify_awaits(k->verify, fr->id);
+
+	if (!most)
+		return; /* nobody asked */
+	if (fr->status == FRAME_OK && seal_copy(payload, most, &data, &len, &f)) {
 		verify_fetched(k->verify, fr->id, FRAME_FAILED, NULL, 0, f.what);
 		return;
 	}
@@ -271,6 +312,8 @@ static void receive(struct keeper *k, const struct frame *fr, int payload)
 	}
 	switch ((enum frame_type)fr->type) {
 	case FRAME_HELLO:
+		if (k->courier || fr->b <= 1 || fr->b > INT_MAX)
+			break; /* one courier a life */
 		k->courier = (pid_t)fr->b;
 		journalist_status_soon(k);
 		break;
@@ -288,11 +331,38 @@ static void receive(struct keeper *k, const struct frame *fr, int payload)
 		news(k, fr, payload);
 		break;
 	case FRAME_SERVER_TIME:
-		era_server_time(k, fr->a);
+		if (era_server_time(k, fr->a))
+			link_refresh(k);
 		break;
 	default:
 		end(k, "a frame that couriers do not send");
 	}
+}
+
+/* Go on reading in the next second? Whoever floods fills only his own end of the socket. */
+static bool budget_left(struct keeper *k)
+{
+	int64_t now = clock_boot_ms(k->clock);
+
+	if (now - k->ipc_second_ms >= 1000) {
+		k->ipc_second_ms = now;
+		k->ipc_used = 0;
+	}
+	if (k->ipc_used < FRAMES_A_SECOND)
+		return true;
+	ev_io_stop(k->loop, &k->ipc_io);
+	ev_timer_stop(k->loop, &k->ipc_resume);
+	ev_timer_set(&k->ipc_resume, (double)(k->ipc_second_ms + 1000 - now) / 1000., 0.);
+	ev_timer_start(k->loop, &k->ipc_resume);
+	return false;
+}
+
+static void resume_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct keeper *k = w->data;
+	(void)revents;
+
+	ev_io_start(loop, &k->ipc_io);
 }
 
 static void ipc_ready(struct ev_loop *loop, ev_io *w, int revents)
@@ -301,7 +371,7 @@ static void ipc_ready(struct ev_loop *loop, ev_io *w, int revents)
 	(void)loop;
 	(void)revents;
 
-	for (int i = 0; i < 16; i++) {
+	for (int i = 0; i < 16 && budget_left(k); i++) {
 		struct frame fr;
 		int payload, rc = frame_receive(k->ipc, &fr, &payload);
 		if (rc == KE_BUSY)
@@ -310,23 +380,29 @@ static void ipc_ready(struct ev_loop *loop, ev_io *w, int revents)
 			end(k, err_text(rc));
 			return;
 		}
+		k->ipc_used += fr.type == FRAME_NEWS ? NEWS_COSTS : 1;
 		receive(k, &fr, payload);
 		if (payload >= 0)
 			close(payload);
 	}
 }
 
+void link_open(struct keeper *k, int ipc)
+{
+	k->ipc = ipc;
+	k->round_ms = k->ipc_second_ms = clock_boot_ms(k->clock) - ROUND_EVERY_MS;
+	ev_io_init(&k->ipc_io, ipc_ready, ipc, EV_READ);
+	ev_init(&k->push, push_timer);
+	ev_init(&k->refresh, refresh_timer);
+	ev_init(&k->ipc_resume, resume_timer);
+	k->ipc_io.data = k->push.data = k->refresh.data = k->ipc_resume.data = k;
+}
+
 void link_start(struct keeper *k)
 {
 	struct frame hello = frame_make(FRAME_HELLO, 0), from = frame_make(FRAME_NEWS_FROM, 0);
 
-	ev_io_init(&k->ipc_io, ipc_ready, k->ipc, EV_READ);
-	k->ipc_io.data = k;
 	ev_io_start(k->loop, &k->ipc_io);
-	ev_init(&k->push, push_timer);
-	k->push.data = k;
-	ev_init(&k->refresh, refresh_timer);
-	k->refresh.data = k;
 	hello.a = ROLE_KEEPER;
 	hello.b = getpid();
 	frame_say(&hello, "%s", KEDGE_VERSION);

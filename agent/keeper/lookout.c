@@ -88,10 +88,10 @@ static void settle(struct keeper *k, struct drift *d)
 	if (d->action == DRIFT_RESTORE) {
 		bool good = restore(k, d);
 		d->action = good ? DRIFT_RESTORED : DRIFT_RESTORE_FAILED;
-		if (good) {
-			contest_restored(k->contest, &d->key, era_now(k));
+		/* One that failed counts as well: a key that cannot be restored must not be tried, and told, for ever. */
+		contest_restored(k->contest, &d->key, era_now(k));
+		if (good)
 			poller_expect(k->poller, &d->key, d->wanted);
-		}
 	}
 	log_info("drift key=%s wanted=%s now=%s action=%s writer=%s pid=%d",
 	        name_dotted(&d->key, dotted, sizeof dotted), d->wanted,
@@ -128,6 +128,7 @@ static void look(struct keeper *k)
 	if (poller_run(k->poller, &rows, &n) ||
 	        drift_judge(rows, n, k->events, k->n_events, k->contest, era_now(k), &list)) {
 		log_error("the keys cannot be looked at: %s", err_text(KE_NOMEM));
+		drift_list_clear(&list);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -188,10 +189,11 @@ static void recheck_soon(struct keeper *k)
 
 static void remember(struct keeper *k, const struct fanotify_event *e)
 {
-	const pid_t own[] = { getpid(), k->supervisor, k->courier };
+	/* Not the courier: it has nothing to write there, and it would be its own word which pid it has. */
+	const pid_t own[] = { getpid(), k->supervisor };
 	const struct writer_options wo = { .proc_fd = k->proc_fd,
 		.own = own,
-		.n_own = k->courier ? 3 : 2,
+		.n_own = sizeof own / sizeof own[0],
 		.event_ms = clock_boot_ms(k->clock) };
 
 	if (!e->ours || !e->name.path[0])
@@ -291,7 +293,7 @@ void lookout_set(struct keeper *k)
 	struct poll_want *wants = calloc(k->plan->n ? k->plan->n : 1, sizeof *wants);
 	size_t n = 0;
 
-	for (size_t i = 0; wants && i < k->plan->n; i++) {
+	for (size_t i = 0; wants && !k->held_back && i < k->plan->n; i++) {
 		const struct plan_key *key = &k->plan->keys[i];
 		const struct adopted *owner = resolve_owner(&k->adopted, &k->facts, &key->name);
 		if (!watchable(key) || !owner)

@@ -96,6 +96,7 @@ static int keeper_open(struct keeper *k, const struct arguments *a, struct fault
 	if ((rc = dir_make(k->trust_dir, 0700, f)) || (rc = engine_open(&eo, &k->engine, f)) ||
 	        (rc = facts_read(&k->facts, f)) || (rc = era_open(k, f)) ||
 	        (rc = adopted_read(k->state_dir, &k->adopted, f)) ||
+	        (rc = held_read(k->state_dir, &k->held, f)) ||
 	        (rc = cache_open(k->trust_dir, k->config->root, &t, &kept))) {
 		if (kept.code)
 			*f = kept;
@@ -143,6 +144,8 @@ static void stop(struct ev_loop *loop, ev_signal *w, int revents)
 static int keeper_run(struct keeper *k, const struct arguments *a, struct fault *f)
 {
 	ev_signal term, interrupt;
+
+	link_open(k, a->ipc);
 	int rc = lookout_start(k, a->fanotify, f);
 
 	if (!rc)
@@ -151,7 +154,6 @@ static int keeper_run(struct keeper *k, const struct arguments *a, struct fault 
 		rc = enforce_start(k, f);
 	if (rc)
 		return rc;
-	k->ipc = a->ipc;
 	link_start(k);
 	control_start(k, a->control);
 	ev_signal_init(&term, stop, SIGTERM);
@@ -160,6 +162,7 @@ static int keeper_run(struct keeper *k, const struct arguments *a, struct fault 
 	ev_signal_start(k->loop, &interrupt);
 	log_info("host=%s policies=%zu", k->config->host, k->adopted.n);
 	ev_run(k->loop, 0);
+	enforce_stop(k);
 	era_save(k);
 	return KE_OK;
 }

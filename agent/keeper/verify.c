@@ -28,6 +28,7 @@ struct verify {
 	enum step step;
 	uint32_t next_id;
 	uint32_t awaited; /* id of the fetch under way; 0: none */
+	size_t most;      /* bytes of its answer */
 	int64_t now;
 	char **paths; /* rollouts of this round */
 	size_t n_paths, at;
@@ -88,6 +89,7 @@ static void round_end(struct verify *v, int rc, const struct fault *f)
 static int ask(struct verify *v, enum fetch_where where, const char *name, size_t max)
 {
 	v->awaited = ++v->next_id ? v->next_id : ++v->next_id;
+	v->most = max;
 	int rc = v->owner.fetch(v->owner.ctx, v->awaited, where, name, max);
 	if (rc)
 		v->awaited = 0;
@@ -121,6 +123,8 @@ static int get_target(struct verify *v, const char *path, int64_t max, struct fa
 
 	if (rc)
 		return fault_set(f, KE_UNTRUSTED, path, NULL, "is not named by trusted metadata");
+	if (target->length < 1)
+		return fault_set(f, KE_SCHEMA, path, NULL, "is empty");
 	if (target->length > max)
 		return fault_set(f, KE_TOOBIG, path, NULL, "%lld bytes are more than the limit of %lld",
 		        (long long)target->length, (long long)max);
@@ -231,12 +235,16 @@ static bool is_quiet(int rc, const struct fault *f)
 
 static void rollout_failed(struct verify *v, int rc, struct fault *f)
 {
+	bool policy = v->step == STEP_FIND_POLICY || v->step == STEP_GET_POLICY;
+
 	f->code = rc;
-	if (is_quiet(rc, f))
+	if (rc == KE_HTTP)
+		round_end(v, rc, f); /* no answer is no verdict */
+	else if (is_quiet(rc, f))
 		rollout_done(v);
 	else
-		refuse(v, v->rollout ? REFUSAL_POLICY : REFUSAL_ROLLOUT,
-		        v->rollout && v->rollout->target_path ? v->rollout->target_path : v->paths[v->at], f);
+		refuse(v, policy ? REFUSAL_POLICY : REFUSAL_ROLLOUT,
+		        policy ? v->rollout->target_path : v->paths[v->at], f);
 }
 
 static bool refresh_step(struct verify *v)
@@ -245,6 +253,8 @@ static bool refresh_step(struct verify *v)
 	bool wait;
 	int rc = drive_trust(v, &wait, &f);
 
+	if (rc == KE_HTTP && !f.code)
+		fault_set(&f, rc, NULL, NULL, "nobody takes the question");
 	if (rc)
 		round_end(v, rc, &f);
 	else if (!wait)
@@ -361,6 +371,11 @@ static void metadata_came(struct verify *v, enum frame_status status, const void
 		rollout_failed(v, rc == KE_NOENT ? KE_UNTRUSTED : rc, &f);
 }
 
+size_t verify_awaits(const struct verify *v, uint32_t id)
+{
+	return id && id == v->awaited ? v->most : 0;
+}
+
 void verify_fetched(struct verify *v, uint32_t id, enum frame_status status, const void *data, size_t len,
         const char *text)
 {
@@ -369,6 +384,10 @@ void verify_fetched(struct verify *v, uint32_t id, enum frame_status status, con
 	if (!id || id != v->awaited)
 		return;
 	v->awaited = 0;
+	if (status == FRAME_OK && len > v->most) {
+		status = FRAME_FAILED;
+		text = "more bytes than were asked for";
+	}
 	if (status != FRAME_OK && status != FRAME_ABSENT) {
 		/* No answer is no verdict: the round ends, nothing is refused. */
 		fault_set(&f, KE_HTTP, NULL, NULL, "%s", text);

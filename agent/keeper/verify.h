@@ -28,7 +28,8 @@ struct verify_owner {
 	const char *cache_dir; /* of the trusted metadata */
 	const char *host;
 	const struct host_facts *facts;
-	/* Ask for at most MAX bytes of NAME below WHERE; the answer comes with verify_fetched() and this ID. 0 or a code. */
+	/* Ask for at most MAX bytes of NAME below WHERE; the answer comes with verify_fetched() and this ID. 0, or KE_HTTP: it
+	 * cannot be asked now, which ends the round. */
 	int (*fetch)(void *ctx, uint32_t id, enum fetch_where where, const char *name, size_t max);
 	/* The floor: 0 when a rollout of POLICY with SERIAL would be news; KE_EXIST: that very serial is adopted or is held, pass
 	 * over it; KE_ROLLBACK with F: it is older. */
@@ -51,7 +52,9 @@ void verify_free(struct verify *v);
  * is under way (false). */
 bool verify_start(struct verify *v, int64_t now, const struct assignment *a);
 bool verify_busy(const struct verify *v);
-/* The answer to fetch ID. DATA is NULL when there is no such file (ABSENT) or when it FAILED, with the reason in TEXT. An id
+/* How many bytes the answer to fetch ID may have; 0: ID is not awaited. */
+size_t verify_awaits(const struct verify *v, uint32_t id);
+/* The answer to fetch ID. More than the bytes asked for counts as FAILED. DATA is NULL when there is no such file (ABSENT) or when it FAILED, with the reason in TEXT. An id
  * that is not awaited is ignored. */
 void verify_fetched(struct verify *v, uint32_t id, enum frame_status status, const void *data, size_t len,
         const char *text);

@@ -6,6 +6,7 @@
  */
 #include "agent/local/local.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "agent/engine/apply.h"
 #include "agent/engine/attempt.h"
+#include "agent/local/daemon.h"
 #include "agent/local/outcome.h"
 #include "proto/fileio.h"
 #include "proto/jsonw.h"
@@ -354,20 +356,49 @@ out:
 	return code;
 }
 
-static const char retry_help[] = "usage: kedge-agent retry\n"
-                                 "Allow a plan that is held (its attempt failed, timed out, or the host went "
-                                 "down with it) to be applied again.\n";
+static const char retry_help[] =
+        "usage: kedge-agent retry\n"
+        "Allow a plan that is held (its attempt failed, timed out, or the host went "
+        "down with it) to be applied again.\n"
+        "A daemon that runs is asked to; else what it holds is forgotten for its next "
+        "start.\n";
+
+/* No daemon runs: its files, and those of `apply`. */
+static int holds_clear(struct local *l, struct fault *f)
+{
+	struct engine *e = NULL;
+	char dir[PATH_MAX], held[PATH_MAX];
+	int rc = engine_open(&l->engine, &e, f);
+
+	if (!rc)
+		rc = engine_lock(e, f);
+	if (!rc)
+		rc = attempt_clear(e->state_dir, f);
+	if (!rc &&
+	        (snprintf(dir, sizeof dir, "%s/keeper", e->state_dir) >= (int)sizeof dir ||
+	                snprintf(held, sizeof held, "%s/keeper/held.json", e->state_dir) >= (int)sizeof held))
+		rc = fault_set(f, KE_TOOBIG, e->state_dir, NULL, "path too long");
+	if (!rc && access(dir, F_OK) == 0 && !(rc = attempt_clear(dir, f)))
+		rc = file_remove(held, FILE_DURABLE, f);
+	engine_close(e);
+	return rc;
+}
 
 int cmd_retry(struct local *l, int argc, char **argv)
 {
-	struct engine *e = NULL;
 	struct fault f = { 0 };
+	char *text = NULL;
 	int code = EXIT_DONE, said = no_arguments(l, argc, argv, retry_help);
 
 	if (said != OPTION_TAKEN)
 		return said == OPTION_HELP ? EXIT_DONE : EXIT_ERROR;
-	if (engine_open(&l->engine, &e, &f) || engine_lock(e, &f) || attempt_clear(e->state_dir, &f))
-		code = local_complain(l, &f);
-	engine_close(e);
+	int rc = daemon_ask(l->engine.run_dir, ASK_RETRY, &code, &text, &f);
+	if (rc == KE_NOENT)
+		rc = holds_clear(l, &f);
+	if (rc)
+		return local_complain(l, &f);
+	if (text && *text)
+		buf_fmt(&l->out, "%s\n", text);
+	free(text);
 	return code;
 }

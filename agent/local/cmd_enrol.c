@@ -89,7 +89,8 @@ static int token_read(const struct enrol_args *a, char token[TOKEN_MAX + 1], uns
 	} else {
 		len = strnlen(a->token, TOKEN_MAX);
 	}
-	memcpy(token, text ? text : a->token, len);
+	if (len)
+		memcpy(token, text ? text : a->token, len);
 	if (text)
 		explicit_bzero(text, len);
 	file_free(text);

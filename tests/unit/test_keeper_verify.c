@@ -32,6 +32,7 @@ struct world {
 	int64_t floor;
 	/* what came out */
 	unsigned adopted, refused, done;
+	enum refusal_what what;
 	char document[4096], refusal[64], reason[1024];
 	int done_rc;
 	struct fault done_fault;
@@ -81,10 +82,10 @@ static void on_refuse(
         void *ctx, enum refusal_what what, const char *name, int64_t serial, const struct fault *f)
 {
 	struct world *w = ctx;
-	(void)what;
 	(void)serial;
 
 	w->refused++;
+	w->what = what;
 	snprintf(w->refusal, sizeof w->refusal, "%s", err_name(f->code));
 	snprintf(w->reason, sizeof w->reason, "%s: %s: %s", name, f->where, f->what);
 }
@@ -247,26 +248,29 @@ static void refusals_have_their_reasons(void **state)
 		const char *remark, *extra, *policy;
 		int64_t floor;
 		const char *path, *code;
+		enum refusal_what what;
 	} rows[] = {
-		{ "older serial", NULL, POLICY, 8, "rollouts/web/7.json", "rollback" },
-		{ "not listed", NULL, POLICY, 0, "rollouts/web/9.json", "untrusted" },
+		{ "older serial", NULL, POLICY, 8, "rollouts/web/7.json", "rollback", REFUSAL_ROLLOUT },
+		{ "not listed", NULL, POLICY, 0, "rollouts/web/9.json", "untrusted", REFUSAL_ROLLOUT },
 		{ "wave closed",
 		        "\"salt\":\"00112233445566778899aabbccddeeff\",\"start\":\"2026-01-01T00:00:00Z\","
 		        "\"waves\":["
 		        "{\"share\":1000,\"opens_after\":0,\"opens_before\":60}]",
-		        POLICY, 0, "rollouts/web/7.json", "window" },
+		        POLICY, 0, "rollouts/web/7.json", "window", REFUSAL_ROLLOUT },
 		{ "another document than promised", NULL,
 		        "{\"kedge_policy\":1,\"name\":\"web\",\"version\":3,\"settings\":[]}", 0,
-		        "rollouts/web/7.json", "mismatch" },
+		        "rollouts/web/7.json", "mismatch", REFUSAL_POLICY },
+		{ "an empty document", NULL, "", 0, "rollouts/web/7.json", "schema", REFUSAL_POLICY },
 		{ "rollout is no rollout", "\"standing\":true,\"x\":1", POLICY, 0, "rollouts/web/7.json",
-		        "schema" },
+		        "schema", REFUSAL_ROLLOUT },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		publish(w, 7, rows[i].policy, rows[i].extra);
 		fresh(w);
 		w->floor = rows[i].floor;
 		round_run(w, rows[i].path);
-		if (w->adopted || w->refused != 1 || strcmp(w->refusal, rows[i].code) != 0 || w->done_rc)
+		if (w->adopted || w->refused != 1 || strcmp(w->refusal, rows[i].code) != 0 || w->done_rc ||
+		        w->what != rows[i].what)
 			fail_msg("%s: adopted %u, refused %u '%s' (%s)", rows[i].remark, w->adopted,
 			        w->refused, w->refusal, w->reason);
 	}
