@@ -131,7 +131,7 @@ make_host() {
 		refresh = ${FLEET_REFRESH:-2}
 		retry_max = ${FLEET_RETRY_MAX:-300}
 	CONF
-	printf '# what policies may touch on this host\nnet.ipv4.*\nnet.core.somaxconn\n!net.ipv4.ip_forward\n' >"$dir/etc/ceiling.conf"
+	printf '# what policies may touch on this host\nnet.ipv4.*\nnet.core.somaxconn\n!net.ipv4.ip_forward\n%s\n' "${FLEET_CEILING:-}" >"$dir/etc/ceiling.conf"
 	chmod -R go-w "$dir"
 }
 # make_token HOST: an enrolment token for HOST in $WORK/token.

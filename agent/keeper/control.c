@@ -33,14 +33,18 @@ static void status_answer(struct keeper *k, struct buf *out)
 /* The answer to ASK in OUT; its exit code. */
 static int answer(struct keeper *k, const struct frame *ask, struct buf *out)
 {
+	struct fault f = { 0 };
+	char line[1024];
+
 	switch ((enum ask)ask->a) {
 	case ASK_STATUS:
 		status_answer(k, out);
 		return out->rc ? 1 : 0;
 	case ASK_RETRY:
-		k->n_failed = 0;
-		link_refresh(k);
-		return 0;
+		if (!enforce_retry(k, &f))
+			return 0;
+		buf_str(out, fault_line(&f, line, sizeof line));
+		return 1;
 	default:
 		buf_str(out, "the daemon does not answer this; stop it first");
 		return 1;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/engine/engine_in.h"
 #include "agent/engine/original.h"
 #include "agent/keeper/keeper.h"
 #include "agent/keeper/resolve.h"
@@ -15,28 +16,6 @@
 
 #define RECONFIRM_S 2.0 /* between two tries to confirm */
 #define ABSENT_S    5.0 /* between two looks for keys that were not there yet */
-
-static bool has_failed(const struct keeper *k, const char *name, int64_t serial)
-{
-	for (size_t i = 0; i < k->n_failed; i++)
-		if (strcmp(k->failed[i].name, name) == 0 && k->failed[i].serial >= serial)
-			return true;
-	return false;
-}
-
-static void failed_note(struct keeper *k, const char *name, int64_t serial)
-{
-	size_t at = 0;
-
-	while (at < k->n_failed && strcmp(k->failed[at].name, name) != 0)
-		at++;
-	if (at == KEEPER_FAILED)
-		at = 0; /* forgotten: it is tried, and held by the attempt mark */
-	else if (at == k->n_failed)
-		k->n_failed++;
-	snprintf(k->failed[at].name, sizeof k->failed[at].name, "%s", name);
-	k->failed[at].serial = serial;
-}
 
 int enforce_floor(void *ctx, const char *policy, int64_t serial, struct fault *f)
 {
@@ -47,7 +26,32 @@ int enforce_floor(void *ctx, const char *policy, int64_t serial, struct fault *f
 		return fault_set(f, KE_ROLLBACK, NULL, "publish a higher serial",
 		        "serial %lld of '%s' is older than %lld, which this host adopted", (long long)serial,
 		        policy, (long long)a->serial);
-	return (a && serial == a->serial) || has_failed(k, policy, serial) ? KE_EXIST : KE_OK;
+	return (a && serial == a->serial) || tried_holds(&k->tried, policy, serial) ? KE_EXIST : KE_OK;
+}
+
+/* A key that was written in this boot, and that CANDIDATE (may be NULL) does not speak of, is not written again here: if it
+ * differs by now, that is drift, and the lookout's to report and to restore, or to leave alone. */
+static bool leave_to_lookout(
+        const struct plan_key *key, const struct candidate *candidate, struct originals *o)
+{
+	const struct original *was;
+
+	if (key->outcome != OUTCOME_PLANNED || key->setting->release)
+		return false;
+	if (candidate && candidate->policy && policy_find(candidate->policy, &key->setting->name))
+		return false;
+	was = originals_find(o, &key->setting->name);
+	if (!was || !was->wanted || strcmp(was->wanted, key->wanted) != 0)
+		return false;
+	was = originals_find(o, &key->name);
+	return was && (was->value || was->lost);
+}
+
+static void leave_drift(struct plan *pl, const struct candidate *candidate, struct originals *o)
+{
+	for (size_t i = 0; o && i < pl->n; i++)
+		if (leave_to_lookout(&pl->keys[i], candidate, o))
+			plan_leave(pl, i);
 }
 
 /* Merge, observe and plan what is in force with CANDIDATE. */
@@ -66,6 +70,8 @@ static int merge_plan(struct keeper *k, const struct candidate *candidate, struc
 		rc = observe_policy(k->engine->ps, merged, k->engine->kernel, &seen, f);
 	if (!rc && (rc = plan_build(merged, seen, k->engine->ceiling, ret)))
 		fault_set(f, rc, NULL, NULL, "%s", err_text(rc));
+	if (!rc)
+		leave_drift(*ret, candidate, o);
 	observation_free(seen);
 	originals_free(o);
 	if (rc) {
@@ -132,8 +138,9 @@ static void pending_gone(struct keeper *k, enum apply_result result, const char 
 	        result == APPLY_DEGRADED ? "degraded" : "reverted", reason);
 	journalist_apply(
 	        k, name, k->pending.version, k->pending.serial, result, reason, NULL, k->pending.hash);
-	failed_note(k, name, k->pending.serial);
 	pending_clear(k);
+	if (tried_end(&k->tried, k->state_dir, name, &f))
+		log_error("policy=%s is held until the next start only: %s", name, f.what);
 	if (reapply(k, &f))
 		log_error("what was in force before cannot be held: %s", f.what);
 	if (k->again)
@@ -157,6 +164,8 @@ static void pending_adopted(struct keeper *k)
 	} else {
 		p->policy = NULL; /* the list's now */
 	}
+	if (tried_forget(&k->tried, k->state_dir, p->name, &f))
+		log_warning("tried.json: %s", f.what); /* the floor says more */
 	log_info("policy=%s version=%lld serial=%lld %s", p->name, (long long)p->version,
 	        (long long)p->serial, removal ? "removed" : "confirmed");
 	journalist_apply(k, p->name, p->version, p->serial, removal ? APPLY_REMOVED : APPLY_CONFIRMED, NULL,
@@ -276,6 +285,29 @@ static void applied(struct keeper *k, const struct policy *p, struct plan *pl)
 	link_confirm(k);
 }
 
+/* The candidate was not applied, because of RC. 0: that is told as an apply that failed, not as a refusal. */
+static int undone(struct keeper *k, const struct rollout *r, const struct plan *pl, int rc, struct fault *f)
+{
+	struct fault ignored;
+	char line[1024];
+
+	pending_clear(k);
+	if (rc == KE_REFUSED || rc == KE_READBACK || rc == KE_CONFLICT || rc == KE_DEGRADED) {
+		log_warning("policy=%s serial=%lld undone: %s", r->policy, (long long)r->serial,
+		        fault_line(f, line, sizeof line));
+		journalist_apply(k, r->policy, r->version, r->serial,
+		        rc == KE_DEGRADED ? APPLY_DEGRADED : APPLY_FAILED, line, pl, NULL);
+		tried_end(&k->tried, k->state_dir, r->policy, &ignored);
+		journalist_status_soon(k);
+		return KE_OK;
+	}
+	if (rc == KE_HELD)
+		tried_end(&k->tried, k->state_dir, r->policy, &ignored);
+	else /* a full disk and the like: not the rollout's fault */
+		tried_forget(&k->tried, k->state_dir, r->policy, &ignored);
+	return rc;
+}
+
 int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const char *document, size_t len,
         struct fault *f)
 {
@@ -294,24 +326,23 @@ int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const ch
 	if (rc)
 		goto out;
 	struct apply_options ao = { .confirm_ms = 1000 * (p && p->confirm_timeout ? p->confirm_timeout
-		                                                                  : k->config->confirm_s) };
+		                                                                  : k->config->confirm_s),
+		/* An earlier serial went back: whoever published this one knows. */
+		.retry = tried_find(&k->tried, r->policy) != NULL };
+	if (!plan_empty(pl) &&
+	        (rc = tried_begin(&k->tried, k->state_dir, r->policy, r->serial, r->version, f))) {
+		tried_forget(&k->tried, k->state_dir, r->policy, NULL);
+		pending_clear(k);
+		goto out;
+	}
 	rc = apply_run(k->engine, merged, pl, &ao, f);
 	if (!rc) {
 		k->pending.policy = p; /* ours now */
 		applied(k, p, pl);
-	} else if (rc == KE_REFUSED || rc == KE_READBACK || rc == KE_CONFLICT || rc == KE_DEGRADED) {
-		char line[1024];
-		log_warning("policy=%s serial=%lld undone: %s", r->policy, (long long)r->serial,
-		        fault_line(f, line, sizeof line));
-		journalist_apply(k, r->policy, r->version, r->serial,
-		        rc == KE_DEGRADED ? APPLY_DEGRADED : APPLY_FAILED, line, pl, NULL);
-		failed_note(k, r->policy, r->serial);
-		pending_clear(k);
-		policy_free(p);
-		rc = KE_OK; /* told as an apply that failed, not as a refusal */
 	} else {
-		failed_note(k, r->policy, r->serial);
-		pending_clear(k);
+		rc = undone(k, r, pl, rc, f);
+		if (!rc)
+			policy_free(p);
 	}
 out:
 	plan_free(pl);
@@ -351,6 +382,35 @@ static void absent_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	}
 }
 
+/* Attempts that were under way when an earlier keeper ended: nobody said yet how they ended. */
+static void cut_off_report(struct keeper *k)
+{
+	struct fault f = { 0 };
+
+	for (size_t i = 0; i < k->tried.n; i++) {
+		struct tried *t = &k->tried.rows[i];
+		if (!t->open)
+			continue;
+		log_warning("policy=%s serial=%lld held: the agent ended before it was confirmed", t->name,
+		        (long long)t->serial);
+		journalist_apply(k, t->name, t->version, t->serial, APPLY_REVERTED,
+		        "the agent ended before it was confirmed", NULL, NULL);
+		if (tried_end(&k->tried, k->state_dir, t->name, &f))
+			log_error("tried.json: %s", f.what);
+	}
+}
+
+int enforce_retry(struct keeper *k, struct fault *f)
+{
+	int rc = k->pending.active ? KE_OK : attempt_clear(k->engine->state_dir, f);
+
+	if (!rc)
+		rc = tried_forget(&k->tried, k->state_dir, NULL, f);
+	if (!rc)
+		link_refresh(k);
+	return rc;
+}
+
 int enforce_start(struct keeper *k, struct fault *f)
 {
 	struct recovery_report report;
@@ -365,11 +425,10 @@ int enforce_start(struct keeper *k, struct fault *f)
 		return rc;
 	rc = engine_recover(k->engine, &report, f);
 	if (!rc && report.result == RECOVERY_WAITING) {
-		/* Nobody is left who could confirm it: what was applied before the restart goes back. */
-		struct revert_report all;
+		/* Nobody is left who could confirm it. Only this plan goes back, not what was in force before it. */
 		recovery_report_clear(&report);
-		rc = apply_revert(k->engine, &all, f);
-		revert_report_clear(&all);
+		rc = engine_recover_now(k->engine, true, &report, f);
+		recovery_report_clear(&report);
 		log_warning("a plan that waited for its confirmation was undone");
 	} else {
 		if (!rc && report.result == RECOVERY_RESTORED)
@@ -382,6 +441,7 @@ int enforce_start(struct keeper *k, struct fault *f)
 	}
 	if (rc)
 		return rc;
+	cut_off_report(k);
 	if (reapply(k, f))
 		log_error("what was adopted cannot be applied: %s", fault_line(f, line, sizeof line));
 	return KE_OK;

@@ -23,6 +23,7 @@
 #include "agent/engine/plan.h"
 #include "agent/ipc/frame.h"
 #include "agent/keeper/adopted.h"
+#include "agent/keeper/tried.h"
 #include "agent/keeper/verify.h"
 #include "agent/measure/sockets_report.h"
 #include "agent/report/compose.h"
@@ -34,7 +35,6 @@
 
 #define KEEPER_EVENTS   64 /* writers remembered between two looks at the keys */
 #define KEEPER_REFUSALS 64 /* refusals that were reported and are not repeated */
-#define KEEPER_FAILED   64 /* rollouts that went back and wait for a new serial */
 
 /* A rollout that is applied and waits for its confirmation. */
 struct pending {
@@ -70,11 +70,7 @@ struct keeper {
 	struct pending pending;
 	struct plan *plan; /* of what is in force; its keys are watched */
 	struct policy *merged;
-	struct {
-		char name[POLICY_NAME_MAX + 1];
-		int64_t serial;
-	} failed[KEEPER_FAILED]; /* went back in this boot, or are held */
-	size_t n_failed;
+	struct tried_list tried; /* went back, or are under way */
 	ev_timer deadline, reconfirm, absent;
 
 	struct verify *verify;
@@ -144,6 +140,8 @@ int enforce_start(struct keeper *k, struct fault *f);
 int enforce_floor(void *ctx, const char *policy, int64_t serial, struct fault *f);
 int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const char *document, size_t len,
         struct fault *f);
+/* Root wants what is held to be tried again. */
+int enforce_retry(struct keeper *k, struct fault *f);
 /* The confirmation came: RC 0, or why not. */
 void enforce_confirmed(struct keeper *k, int rc, const char *why);
 /* lookout.c */

@@ -103,6 +103,8 @@ static int keeper_open(struct keeper *k, const struct arguments *a, struct fault
 	}
 	if (kept.code)
 		log_warning("kept metadata: %s: %s", kept.where, kept.what);
+	if (tried_read(k->state_dir, &k->adopted, &k->tried, &kept))
+		log_error("which rollouts are held is not known any more: %s: %s", kept.where, kept.what);
 	k->facts.labels = k->config->labels;
 	k->facts.n_labels = k->config->n_labels;
 	if ((rc = link_verify_open(k, t)))

@@ -13,6 +13,8 @@ if [ "${KEDGE_INSIDE:-}" != 1 ]; then
 fi
 mkdir -p /run/netns
 mount -t tmpfs -o mode=0755 netns /run/netns
+# Debian's own, which starts at once; others in front of it in PATH may be wrappers.
+if [ -x /usr/bin/python3 ]; then python3() { /usr/bin/python3 -I "$@"; }; fi
 python3 -c '' 2>/dev/null || { echo "python3 is not installed"; exit 77; }
 
 WORK=$(mktemp -d /tmp/kedge-test.XXXXXX)
@@ -32,6 +34,7 @@ trap finish EXIT
 # shellcheck disable=SC2154
 trap 'echo "FAILED at line $LINENO: $BASH_COMMAND" >&2' ERR
 fail() { echo "FAILED: $*" >&2; exit 1; }
+[ -z "${KEDGE_TRACE:-}" ] || { PS4='+$SECONDS '; set -x; }
 
 # fleet HOST...: everything up to enrolled, running hosts that have no policy yet.
 fleet() {
@@ -87,14 +90,15 @@ reported() {
 	operator reports "$1" --kind "$2" --limit 1000 --format json >"$WORK/reports.json" &&
 		python3 -c 'import json,sys
 rows = [row["record"] for row in json.load(open(sys.argv[1]))["reports"]]
-sys.exit(0 if any(eval(sys.argv[2], {"b": r["body"], "r": r}) for r in rows) else 1)' "$WORK/reports.json" "$3"
+sys.exit(0 if any(eval("(" + sys.argv[2] + ")", {"b": r["body"], "r": r}) for r in rows) else 1)' "$WORK/reports.json" "$3"
 }
 must_report() { within "${PATIENCE:-15}" reported "$@" || { tail -c 3000 "$WORK/reports.json" >&2; fail "$1 did not report $2: $3"; }; }
 # applied HOST POLICY SERIAL: confirmed there, and the server knows.
 applied() { must_report "$1" apply "b['policy'] == '$2' and b['serial'] == $3 and b['result'] == 'confirmed'"; }
-# shown HOST EXPRESSION: the Python EXPRESSION over the answer d of `kedge host HOST` holds.
+# shown HOST EXPRESSION: the Python EXPRESSION holds over what `kedge host HOST` answers: h, and its last status s.
 shown() { operator host "$1" --format json >"$WORK/host.json" && python3 -c 'import json,sys
-sys.exit(0 if eval(sys.argv[2], {"d": json.load(open(sys.argv[1]))}) else 1)' "$WORK/host.json" "$2"; }
+h = json.load(open(sys.argv[1]))["host"]
+sys.exit(0 if eval(sys.argv[2], {"h": h, "s": h["status"]["body"]}) else 1)' "$WORK/host.json" "$2"; }
 must_show() { within "${PATIENCE:-15}" shown "$@" || { cat "$WORK/host.json" >&2; fail "the server does not show of $1: $2"; }; }
 # said HOST PATTERN: the agent's log has a line like that.
 said() { grep -qE -- "$2" "$WORK/log/$1"; }
