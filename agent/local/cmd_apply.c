@@ -13,6 +13,7 @@
 
 #include "agent/engine/apply.h"
 #include "agent/engine/attempt.h"
+#include "agent/local/daemon.h"
 #include "agent/local/outcome.h"
 #include "proto/fileio.h"
 #include "proto/jsonw.h"
@@ -64,6 +65,22 @@ static int apply_arguments(struct local *l, int argc, char **argv, struct apply_
 	}
 	ret->file = argv[optind];
 	return OPTION_TAKEN;
+}
+
+/* The lock of the run directory. When it is a daemon that holds it, say so, and what to do. */
+static int lock(struct engine *e, struct fault *f)
+{
+	struct buf ignored = BUF_INIT(DAEMON_MAX_ANSWER);
+	int code, rc = engine_lock(e, f);
+
+	if (rc != KE_BUSY)
+		return rc;
+	if (daemon_ask(e->run_dir, ASK_STATUS, &ignored, &code, NULL) != KE_NOENT)
+		fault_set(f, rc, e->run_dir,
+		        "publish a policy instead (kedge rollout start), or stop the service first",
+		        "'kedge-agent run' is at work on this host and holds the lock; nothing was written");
+	buf_free(&ignored);
+	return rc;
 }
 
 /* What an earlier, killed apply left behind is undone first, and said. */
@@ -178,7 +195,7 @@ static int apply_input(struct local *l, const struct apply_args *a, struct engin
 	struct fault f = { 0 };
 	int code, rc = KE_OK;
 
-	if (!a->dry_run && ((rc = engine_lock(e, &f)) || (rc = recover(l, e, &f))))
+	if (!a->dry_run && ((rc = lock(e, &f)) || (rc = recover(l, e, &f))))
 		return local_complain(l, &f);
 	if ((rc = observe_policy(e->ps, in->policy, e->kernel, &o, &f)) ||
 	        (rc = plan_build(in->policy, o, e->ceiling, &pl))) {
@@ -330,7 +347,7 @@ int cmd_revert(struct local *l, int argc, char **argv)
 
 	if (said != OPTION_TAKEN)
 		return said == OPTION_HELP ? EXIT_DONE : EXIT_ERROR;
-	if ((rc = engine_open(&l->engine, &e, &f)) || (rc = engine_lock(e, &f)) || (rc = recover(l, e, &f))) {
+	if ((rc = engine_open(&l->engine, &e, &f)) || (rc = lock(e, &f)) || (rc = recover(l, e, &f))) {
 		code = local_complain(l, &f);
 		goto out;
 	}
@@ -362,10 +379,19 @@ int cmd_retry(struct local *l, int argc, char **argv)
 {
 	struct engine *e = NULL;
 	struct fault f = { 0 };
-	int code = EXIT_DONE, said = no_arguments(l, argc, argv, retry_help);
+	struct buf said_why = BUF_INIT(DAEMON_MAX_ANSWER);
+	int daemon_code, code = EXIT_DONE, said = no_arguments(l, argc, argv, retry_help);
 
 	if (said != OPTION_TAKEN)
 		return said == OPTION_HELP ? EXIT_DONE : EXIT_ERROR;
+	/* What a daemon holds, it lets go of itself. */
+	int rc = daemon_ask(l->engine.run_dir, ASK_RETRY, &said_why, &daemon_code, &f);
+	if (rc != KE_NOENT) {
+		if (!rc && daemon_code)
+			rc = fault_set(&f, KE_IO, "kedge-agent run", NULL, "%s", buf_text(&said_why));
+		buf_free(&said_why);
+		return rc ? local_complain(l, &f) : EXIT_DONE;
+	}
 	if (engine_open(&l->engine, &e, &f) || engine_lock(e, &f) || attempt_clear(e->state_dir, &f))
 		code = local_complain(l, &f);
 	engine_close(e);
