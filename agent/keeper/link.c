@@ -323,10 +323,6 @@ void link_start(struct keeper *k)
 	ev_io_init(&k->ipc_io, ipc_ready, k->ipc, EV_READ);
 	k->ipc_io.data = k;
 	ev_io_start(k->loop, &k->ipc_io);
-	ev_init(&k->push, push_timer);
-	k->push.data = k;
-	ev_init(&k->refresh, refresh_timer);
-	k->refresh.data = k;
 	hello.a = ROLE_KEEPER;
 	hello.b = getpid();
 	frame_say(&hello, "%s", KEDGE_VERSION);
@@ -336,7 +332,8 @@ void link_start(struct keeper *k)
 	link_push(k, 0.1);
 }
 
-/* The machine behind rounds is made here, where its owner's functions meet. */
+/* The machine behind rounds is made here, where its owner's functions meet; and the timers, because what is found at the
+ * start asks for a push before link_start(): a timer that is initialised while it is active makes the loop spin. */
 int link_verify_open(struct keeper *k, struct trust *t)
 {
 	const struct verify_owner owner = { .ctx = k,
@@ -349,5 +346,9 @@ int link_verify_open(struct keeper *k, struct trust *t)
 		.refuse = journalist_refusal,
 		.done = round_done };
 
+	ev_init(&k->push, push_timer);
+	k->push.data = k;
+	ev_init(&k->refresh, refresh_timer);
+	k->refresh.data = k;
 	return verify_new(t, &owner, &k->verify);
 }
