@@ -24,7 +24,7 @@
 #include "proto/clock.h"
 
 #define ENGINE_RUN_DIR   "/run/kedge"
-#define ENGINE_STATE_DIR "/var/lib/kedge"
+#define ENGINE_STATE_DIR "/var/lib/kedge/keeper"
 
 struct engine_options {
 	const char *root; /* PROCSYS_ROOT */

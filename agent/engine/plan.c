@@ -176,6 +176,18 @@ int plan_hash(const struct policy *p, unsigned char hash[SHA256_LEN])
 	return rc;
 }
 
+void plan_leave(struct plan *pl, size_t i)
+{
+	size_t kept = 0;
+
+	for (size_t at = 0; at < pl->n_order; at++)
+		if (pl->order[at] != i)
+			pl->order[kept++] = pl->order[at];
+	pl->changes -= kept < pl->n_order && strcmp(pl->keys[i].old, pl->keys[i].wanted) != 0;
+	pl->n_order = kept;
+	pl->keys[i].outcome = OUTCOME_UNTOUCHED;
+}
+
 bool plan_empty(const struct plan *pl)
 {
 	return pl->n_order == 0;

@@ -62,6 +62,8 @@ int plan_build(
 void plan_free(struct plan *pl);
 /* SHA-256 over "PATH=VALUE\n" of P's settings (but for releases) ordered by path: two policies that want the same have the same hash. */
 int plan_hash(const struct policy *p, unsigned char hash[SHA256_LEN]);
+/* Leave key I as it is: it is not written, and its outcome is UNTOUCHED. */
+void plan_leave(struct plan *pl, size_t i);
 /* Does the plan write anything? */
 bool plan_empty(const struct plan *pl);
 /* The key that matters for the exit code: true when every key is applied, already, or excused (optional, audit). */

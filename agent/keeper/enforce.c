@@ -29,6 +29,31 @@ int enforce_floor(void *ctx, const char *policy, int64_t serial, struct fault *f
 	return (a && serial == a->serial) || serial <= held_serial(&k->held, policy) ? KE_EXIST : KE_OK;
 }
 
+/* A key that was written in this boot, and that CANDIDATE (may be NULL) does not speak of, is not written again here: if it
+ * differs by now, that is drift, and the lookout's to report and to restore, or to leave alone. */
+static bool leave_to_lookout(
+        const struct plan_key *key, const struct candidate *candidate, struct originals *o)
+{
+	const struct original *was;
+
+	if (key->outcome != OUTCOME_PLANNED || key->setting->release)
+		return false;
+	if (candidate && candidate->policy && policy_find(candidate->policy, &key->setting->name))
+		return false;
+	was = originals_find(o, &key->setting->name);
+	if (!was || !was->wanted || strcmp(was->wanted, key->wanted) != 0)
+		return false;
+	was = originals_find(o, &key->name);
+	return was && (was->value || was->lost);
+}
+
+static void leave_drift(struct plan *pl, const struct candidate *candidate, struct originals *o)
+{
+	for (size_t i = 0; o && i < pl->n; i++)
+		if (leave_to_lookout(&pl->keys[i], candidate, o))
+			plan_leave(pl, i);
+}
+
 /* Merge, observe and plan what is in force with CANDIDATE. */
 static int merge_plan(struct keeper *k, const struct candidate *candidate, struct policy **ret_policy,
         struct plan **ret, struct fault *f)
@@ -45,6 +70,8 @@ static int merge_plan(struct keeper *k, const struct candidate *candidate, struc
 		rc = observe_policy(k->engine->ps, merged, k->engine->kernel, &seen, f);
 	if (!rc && (rc = plan_build(merged, seen, k->engine->ceiling, ret)))
 		fault_set(f, rc, NULL, NULL, "%s", err_text(rc));
+	if (!rc)
+		leave_drift(*ret, candidate, o);
 	observation_free(seen);
 	originals_free(o);
 	if (rc) {

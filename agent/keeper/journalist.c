@@ -234,30 +234,37 @@ static bool process_read(const char *name, pid_t pid, struct status_process *ret
 	return good;
 }
 
+static bool waits(const struct keeper *k, const char *name)
+{
+	return k->pending.active && strcmp(k->pending.name, name) == 0;
+}
+
+/* What is in force; then what is not, or not yet, or not in that version: the one that waits, and those that are held. */
 static size_t policies_fill(const struct keeper *k, struct status_policy *rows)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < k->adopted.n; i++) {
 		const struct adopted *a = &k->adopted.rows[i];
-		if (a->removed)
-			continue;
-		bool waits = k->pending.active && strcmp(k->pending.name, a->name) == 0;
-		rows[n++] = (struct status_policy){ a->name, waits ? k->pending.version : a->version,
-			waits ? k->pending.serial : a->serial,
-			waits                                             ? "unconfirmed"
-			: !selector_match(a->policy->selector, &k->facts) ? "not_selected"
-			                                                  : "applied" };
+		if (!a->removed && !waits(k, a->name) && held_serial(&k->held, a->name) <= a->serial)
+			rows[n++] = (struct status_policy){ a->name, a->version, a->serial,
+				selector_match(a->policy->selector, &k->facts) ? "applied" : "not_selected" };
 	}
-	if (k->pending.active && !adopted_find(&k->adopted, k->pending.name))
+	if (k->pending.active)
 		rows[n++] = (struct status_policy){ k->pending.name, k->pending.version, k->pending.serial,
 			"unconfirmed" };
+	for (size_t i = 0; i < k->held.n; i++) {
+		const struct held_row *h = &k->held.rows[i];
+		const struct adopted *a = adopted_find(&k->adopted, h->name);
+		if (!waits(k, h->name) && !(a && a->serial >= h->serial))
+			rows[n++] = (struct status_policy){ h->name, a ? a->version : 0, h->serial, "held" };
+	}
 	return n;
 }
 
 void journalist_status_body(struct keeper *k, struct buf *out)
 {
-	struct status_policy policies[ADOPTED_MAX + 1];
+	struct status_policy policies[2 * ADOPTED_MAX + 1];
 	struct status_process processes[3];
 	struct status_label labels[CONFIG_MAX_LABELS];
 	char caps[3][32], release[32], kernel[sizeof(struct utsname)] = "";

@@ -63,14 +63,38 @@ static int merge_setting(
 	return KE_OK;
 }
 
+/* Was K held by what is in force, under its own name or by a pattern? Other rows are of keys that were let go before, or
+ * that only changed along with another one. */
+static bool in_force(const struct originals *o, const struct original *k)
+{
+	if (k->wanted)
+		return true;
+	for (size_t i = 0; i < o->n; i++)
+		if (o->keys[i].wanted && name_is_pattern(&o->keys[i].name) &&
+		        name_match(&o->keys[i].name, &k->name))
+			return true;
+	return false;
+}
+
+static bool wants(const struct policy *all, size_t n, const struct name *key)
+{
+	for (size_t i = 0; i < n; i++)
+		if (name_cmp(&all->settings[i].name, key) == 0 ||
+		        (name_is_pattern(&all->settings[i].name) && name_match(&all->settings[i].name, key)))
+			return true;
+	return false;
+}
+
 /* Keys in force that nobody wants any more. */
 static int append_releases(struct policy *all, const struct originals *o, struct fault *f)
 {
+	size_t n = all->n; /* the settings that are wanted */
+
 	for (size_t i = 0; o && i < o->n; i++) {
 		const struct original *k = &o->keys[i];
 		struct setting *s;
 		char *value;
-		if (!k->wanted || !k->value || policy_find(all, &k->name))
+		if (!k->value || !in_force(o, k) || wants(all, n, &k->name))
 			continue;
 		int rc = value_observed(knowledge_shape(&k->name), k->value, strlen(k->value), &value);
 		if (!rc) {

@@ -68,6 +68,22 @@ static int apply_arguments(struct local *l, int argc, char **argv, struct apply_
 	return OPTION_TAKEN;
 }
 
+/* The lock of the run directory. When it is a daemon that holds it, say so, and what to do. */
+static int lock(struct engine *e, struct fault *f)
+{
+	struct buf ignored = BUF_INIT(DAEMON_MAX_ANSWER);
+	int code, rc = engine_lock(e, f);
+
+	if (rc != KE_BUSY)
+		return rc;
+	if (daemon_ask(e->run_dir, ASK_STATUS, &ignored, &code, NULL) != KE_NOENT)
+		fault_set(f, rc, e->run_dir,
+		        "publish a policy instead (kedge rollout start), or stop the service first",
+		        "'kedge-agent run' is at work on this host and holds the lock; nothing was written");
+	buf_free(&ignored);
+	return rc;
+}
+
 /* What an earlier, killed apply left behind is undone first, and said. */
 static int recover(struct local *l, struct engine *e, struct fault *f)
 {
@@ -180,7 +196,7 @@ static int apply_input(struct local *l, const struct apply_args *a, struct engin
 	struct fault f = { 0 };
 	int code, rc = KE_OK;
 
-	if (!a->dry_run && ((rc = engine_lock(e, &f)) || (rc = recover(l, e, &f))))
+	if (!a->dry_run && ((rc = lock(e, &f)) || (rc = recover(l, e, &f))))
 		return local_complain(l, &f);
 	if ((rc = observe_policy(e->ps, in->policy, e->kernel, &o, &f)) ||
 	        (rc = plan_build(in->policy, o, e->ceiling, &pl))) {
@@ -332,7 +348,7 @@ int cmd_revert(struct local *l, int argc, char **argv)
 
 	if (said != OPTION_TAKEN)
 		return said == OPTION_HELP ? EXIT_DONE : EXIT_ERROR;
-	if ((rc = engine_open(&l->engine, &e, &f)) || (rc = engine_lock(e, &f)) || (rc = recover(l, e, &f))) {
+	if ((rc = engine_open(&l->engine, &e, &f)) || (rc = lock(e, &f)) || (rc = recover(l, e, &f))) {
 		code = local_complain(l, &f);
 		goto out;
 	}
@@ -363,22 +379,20 @@ static const char retry_help[] =
         "A daemon that runs is asked to; else what it holds is forgotten for its next "
         "start.\n";
 
-/* No daemon runs: its files, and those of `apply`. */
+/* No daemon runs: what it, and `apply`, hold. */
 static int holds_clear(struct local *l, struct fault *f)
 {
 	struct engine *e = NULL;
-	char dir[PATH_MAX], held[PATH_MAX];
+	char held[PATH_MAX];
 	int rc = engine_open(&l->engine, &e, f);
 
 	if (!rc)
 		rc = engine_lock(e, f);
 	if (!rc)
 		rc = attempt_clear(e->state_dir, f);
-	if (!rc &&
-	        (snprintf(dir, sizeof dir, "%s/keeper", e->state_dir) >= (int)sizeof dir ||
-	                snprintf(held, sizeof held, "%s/keeper/held.json", e->state_dir) >= (int)sizeof held))
+	if (!rc && snprintf(held, sizeof held, "%s/held.json", e->state_dir) >= (int)sizeof held)
 		rc = fault_set(f, KE_TOOBIG, e->state_dir, NULL, "path too long");
-	if (!rc && access(dir, F_OK) == 0 && !(rc = attempt_clear(dir, f)))
+	if (!rc)
 		rc = file_remove(held, FILE_DURABLE, f);
 	engine_close(e);
 	return rc;
@@ -387,18 +401,17 @@ static int holds_clear(struct local *l, struct fault *f)
 int cmd_retry(struct local *l, int argc, char **argv)
 {
 	struct fault f = { 0 };
-	char *text = NULL;
+	struct buf answer = BUF_INIT(DAEMON_MAX_ANSWER);
 	int code = EXIT_DONE, said = no_arguments(l, argc, argv, retry_help);
 
 	if (said != OPTION_TAKEN)
 		return said == OPTION_HELP ? EXIT_DONE : EXIT_ERROR;
-	int rc = daemon_ask(l->engine.run_dir, ASK_RETRY, &code, &text, &f);
+	/* What a daemon holds, it lets go of itself. */
+	int rc = daemon_ask(l->engine.run_dir, ASK_RETRY, &answer, &code, &f);
 	if (rc == KE_NOENT)
 		rc = holds_clear(l, &f);
-	if (rc)
-		return local_complain(l, &f);
-	if (text && *text)
-		buf_fmt(&l->out, "%s\n", text);
-	free(text);
-	return code;
+	else if (!rc && code)
+		rc = fault_set(&f, KE_BUSY, "kedge-agent run", NULL, "%s", buf_text(&answer));
+	buf_free(&answer);
+	return rc ? local_complain(l, &f) : EXIT_DONE;
 }

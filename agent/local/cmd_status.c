@@ -1,18 +1,27 @@
 /* cmd_status.c — `status`: what is in force on this host, whether it still holds, and what stands in the way. Reads only, and
- * needs no FILE: the engine's own notes say what was applied. */
+ * needs no FILE: the engine's own notes say what was applied. When the agent runs, what it says of itself is added; when it
+ * does not answer, that is said, and the rest is told all the same. */
 #include <stdio.h>
+#include <string.h>
+
+#include <cJSON.h>
 
 #include "agent/engine/attempt.h"
 #include "agent/engine/journal.h"
 #include "agent/engine/original.h"
 #include "agent/engine/plan.h"
+#include "agent/local/daemon.h"
 #include "agent/local/local.h"
 #include "proto/jsonw.h"
+#include "proto/reader.h"
 
-static const char status_help[] = "usage: kedge-agent status\n"
-                                  "Say which policy is in force since boot, whether every key still holds "
-                                  "it, and whether an attempt is held or an\n"
-                                  "apply was interrupted. Exit status: 0, or 1 when that cannot be read.\n";
+static const char status_help[] =
+        "usage: kedge-agent status\n"
+        "Say which policy is in force since boot, whether every key still holds "
+        "it, and whether an attempt is held or an\n"
+        "apply was interrupted. When 'kedge-agent run' is at work on the same --run-dir, what it "
+        "says is added.\n"
+        "Exit status: 0, or 1 when that cannot be read.\n";
 
 struct status {
 	struct engine *e;
@@ -21,8 +30,114 @@ struct status {
 	struct observation *observed;
 	struct plan *plan;
 	struct attempt attempt;
-	const char *journal; /* "none", "unfinished", "unconfirmed", "damaged" */
+	const char *journal;  /* "none", "unfinished", "unconfirmed", "damaged" */
+	bool daemon;          /* one runs here */
+	struct fault silent;  /* code != 0: why it did not answer */
+	struct buf said;      /* its answer, JSON */
+	struct cJSON *answer; /* the same, read */
 };
+
+/* Ask the daemon, if there is one. Trouble with it is part of the answer. */
+static void daemon_read(struct status *s)
+{
+	struct place root, at;
+	int code = 0, rc = daemon_ask(s->e->run_dir, ASK_STATUS, &s->said, &code, &s->silent);
+
+	s->daemon = rc != KE_NOENT;
+	if (!rc && code)
+		rc = fault_set(&s->silent, KE_PROTO, NULL, NULL, "the daemon cannot tell its status");
+	if (!rc)
+		rc = strict_parse(
+		        buf_text(&s->said), s->said.len, &strict_limits_default, &s->answer, &s->silent);
+	if (!rc) {
+		root = place_root(s->answer);
+		rc = read_object(&root, "status", &at, &s->silent);
+	}
+	s->silent.code = rc;
+}
+
+static int policy_line(const struct place *at, struct buf *out, struct fault *f)
+{
+	const char *name, *state;
+	int64_t version, serial;
+	int rc;
+
+	if ((rc = read_string(at, "name", 1, 64, &name, f)) ||
+	        (rc = read_string(at, "state", 1, 64, &state, f)) ||
+	        (rc = read_int(at, "version", 0, STRICT_INT_MAX, &version, f)) ||
+	        (rc = read_int(at, "serial", 0, STRICT_INT_MAX, &serial, f)))
+		return rc;
+	buf_fmt(out, "  policy %s version %lld serial %lld: %s%s\n", name, (long long)version,
+	        (long long)serial, state,
+	        strcmp(state, "held") == 0 ? " (it went back; a new serial or kedge-agent retry tries again)"
+	                                   : "");
+	return KE_OK;
+}
+
+/* What the daemon said, in lines. */
+static int daemon_lines(const struct place *root, struct buf *out, struct fault *f)
+{
+	struct place status, policies, spool, item = { 0 };
+	const char *host, *server, *attribution, *confinement, *clock;
+	int64_t drifted, first, last;
+	int rc;
+
+	if ((rc = read_string(root, "host", 1, 255, &host, f)) ||
+	        (rc = read_string(root, "server", 1, 4096, &server, f)) ||
+	        (rc = read_object(root, "status", &status, f)) ||
+	        (rc = read_int(&status, "drifted", 0, STRICT_INT_MAX, &drifted, f)) ||
+	        (rc = read_string(&status, "attribution", 1, 64, &attribution, f)) ||
+	        (rc = read_string(&status, "confinement", 1, 64, &confinement, f)) ||
+	        (rc = read_string(&status, "clock", 1, 64, &clock, f)) ||
+	        (rc = read_object(&status, "spool", &spool, f)) ||
+	        (rc = read_int(&spool, "first_seq", 0, STRICT_INT_MAX, &first, f)) ||
+	        (rc = read_int(&spool, "last_seq", 0, STRICT_INT_MAX, &last, f)) ||
+	        (rc = read_array(&status, "policies", &policies, f)))
+		return rc;
+	buf_fmt(out, "daemon: host %s, server %s, %lld drifted\n", host, server, (long long)drifted);
+	while (!rc && place_next(&policies, &item))
+		rc = policy_line(&item, out, f);
+	if (!place_count(&policies))
+		buf_str(out, "  no policy\n");
+	buf_fmt(out, "  attribution %s, confinement %s, clock %s\n", attribution, confinement, clock);
+	if (first && last >= first)
+		buf_fmt(out, "  records waiting for the server: %lld\n", (long long)(last - first + 1));
+	return rc;
+}
+
+static void daemon_text(struct local *l, const struct status *s)
+{
+	struct fault f = s->silent;
+	struct buf lines = BUF_INIT(DAEMON_MAX_ANSWER);
+	char line[1024];
+
+	if (!s->daemon)
+		return;
+	if (!f.code) {
+		const struct place root = place_root(s->answer);
+		f.code = daemon_lines(&root, &lines, &f);
+	}
+	if (f.code)
+		buf_fmt(&l->out, "daemon: runs, but does not tell: %s\n", fault_line(&f, line, sizeof line));
+	else
+		buf_bytes(&l->out, lines.data, lines.len);
+	buf_free(&lines);
+}
+
+static void daemon_json(struct jsonw *w, const struct status *s)
+{
+	char line[1024];
+
+	if (!s->daemon) {
+		jsonw_null(w, "daemon");
+	} else if (s->silent.code) {
+		jsonw_object(w, "daemon");
+		jsonw_string(w, "error", fault_line(&s->silent, line, sizeof line));
+		jsonw_object_end(w);
+	} else {
+		jsonw_raw(w, "daemon", buf_text(&s->said), s->said.len);
+	}
+}
 
 static int status_read(struct status *s, struct fault *f)
 {
@@ -92,6 +207,7 @@ static void status_text(struct local *l, const struct status *s)
 		        time_format(s->attempt.time, time),
 		        status_held(s) ? "; this plan is held (kedge-agent retry)" : "");
 	buf_fmt(&l->out, "journal: %s\n", s->journal);
+	daemon_text(l, s);
 }
 
 static void status_json(struct local *l, const struct status *s)
@@ -136,6 +252,7 @@ static void status_json(struct local *l, const struct status *s)
 		jsonw_time(&w, "time", s->attempt.time);
 	jsonw_object_end(&w);
 	jsonw_string(&w, "journal", s->journal);
+	daemon_json(&w, s);
 	jsonw_object_end(&w);
 	buf_char(&l->out, '\n');
 }
@@ -143,7 +260,7 @@ static void status_json(struct local *l, const struct status *s)
 int cmd_status(struct local *l, int argc, char **argv)
 {
 	static const struct option options[] = { LOCAL_OPTIONS };
-	struct status s = { 0 };
+	struct status s = { .said = BUF_INIT(DAEMON_MAX_ANSWER) };
 	struct fault f = { 0 };
 	int opt, code = EXIT_DONE;
 
@@ -156,12 +273,17 @@ int cmd_status(struct local *l, int argc, char **argv)
 	}
 	if (argc != optind)
 		return local_usage(l, "takes no arguments, '%s' given", argv[optind]);
-	if (engine_open(&l->engine, &s.e, &f) || status_read(&s, &f))
+	if (engine_open(&l->engine, &s.e, &f) || status_read(&s, &f)) {
 		code = local_complain(l, &f);
-	else if (l->json)
-		status_json(l, &s);
-	else
-		status_text(l, &s);
+	} else {
+		daemon_read(&s);
+		if (l->json)
+			status_json(l, &s);
+		else
+			status_text(l, &s);
+	}
+	cJSON_Delete(s.answer);
+	buf_free(&s.said);
 	plan_free(s.plan);
 	observation_free(s.observed);
 	policy_free(s.policy);

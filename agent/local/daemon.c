@@ -1,84 +1,85 @@
-/* daemon.c — one question, one answer, over agent.sock. The answer is copied once and believed: the socket is root's. */
+/* daemon.c — the local end of agent.sock. What comes back is bytes from our own daemon, but they are read as strictly as any
+ * others: frame, seals, length. Called by the local commands that concern a running agent. */
 #include "agent/local/daemon.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "agent/ipc/seal.h"
 
-#define ANSWER_MAX (1U << 20)
-#define PATIENCE_S 30
-
-static int failed(const char *path, struct fault *f)
-{
-	int err = errno;
-
-	/* A socket that nobody listens on was left by a daemon that is gone. */
-	if (err == ENOENT || err == ECONNREFUSED)
-		return fault_set(f, KE_NOENT, path, NULL, "no daemon runs here");
-	return fault_set(f, err_from_errno(err), path, NULL, "%s", strerror(err));
-}
+#define PATIENCE_MS 3000 /* the keeper may be in the middle of a plan */
 
 static int daemon_connect(const char *run_dir, int *ret_fd, struct fault *f)
 {
-	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int n = snprintf(at.sun_path, sizeof at.sun_path, "%s/agent.sock", run_dir);
 
 	if (n < 0 || n >= (int)sizeof at.sun_path)
-		return fault_set(f, KE_TOOBIG, run_dir, NULL, "is too long for a socket");
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+		return fault_set(f, KE_NOENT, run_dir, NULL, "no daemon can listen at so long a path");
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return failed(at.sun_path, f);
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) ||
-	        connect(fd, (const struct sockaddr *)&at, sizeof at)) {
-		int rc = failed(at.sun_path, f);
+		return fault_set(f, err_from_errno(errno), "socket", NULL, "%s", strerror(errno));
+	if (connect(fd, (const struct sockaddr *)&at, sizeof at)) {
+		int err = errno;
 		close(fd);
-		return rc;
+		/* A socket that nobody listens on was left by a supervisor that was killed. */
+		return fault_set(f,
+		        err == ECONNREFUSED || err == ENOENT ? KE_NOENT
+		        : err == EAGAIN                      ? KE_TIMEOUT
+		                                             : err_from_errno(err),
+		        at.sun_path, NULL, "%s", strerror(err));
 	}
 	*ret_fd = fd;
 	return KE_OK;
 }
 
-static int answer_take(int fd, int *ret_code, char **ret_text, struct fault *f)
+static int answer_take(int fd, struct buf *out, int *ret_code, struct fault *f)
 {
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
 	struct frame fr;
-	int payload = -1, rc = frame_receive(fd, &fr, &payload);
+	char *text;
 	size_t len;
+	int payload = -1;
 
-	if (rc == KE_BUSY)
-		return fault_set(f, KE_TIMEOUT, "agent.sock", NULL, "no answer within %d s", PATIENCE_S);
+	if (poll(&ready, 1, PATIENCE_MS) != 1)
+		return fault_set(f, KE_TIMEOUT, "agent.sock", "look at its log",
+		        "the daemon does not answer within %d s", PATIENCE_MS / 1000);
+	int rc = frame_receive(fd, &fr, &payload);
+	if (!rc && (fr.type != FRAME_ANSWER || payload < 0))
+		rc = KE_PROTO;
 	if (rc)
-		return fault_set(f, rc, "agent.sock", NULL, "%s", err_text(rc));
-	if (fr.type != FRAME_ANSWER || payload < 0)
-		rc = fault_set(f, KE_PROTO, "agent.sock", NULL, "that is no answer");
+		fault_set(f, rc, "agent.sock", NULL, "the daemon answered nothing usable: %s", err_text(rc));
 	else
-		rc = seal_copy(payload, ANSWER_MAX, ret_text, &len, f);
+		rc = seal_copy(payload, DAEMON_MAX_ANSWER, &text, &len, f);
 	if (payload >= 0)
 		close(payload);
-	if (!rc)
-		*ret_code = (int)fr.a;
-	return rc;
+	if (rc)
+		return rc;
+	buf_bytes(out, text, len);
+	free(text);
+	*ret_code = fr.a == 0 ? 0 : 1;
+	return out->rc ? fault_set(f, out->rc, NULL, NULL, "%s", err_text(out->rc)) : KE_OK;
 }
 
-int daemon_ask(const char *run_dir, enum ask what, int *ret_code, char **ret_text, struct fault *f)
+int daemon_ask(const char *run_dir, enum ask what, struct buf *out, int *ret_code, struct fault *f)
 {
-	struct frame fr = frame_make(FRAME_ASK, 1);
-	int fd, rc = daemon_connect(run_dir, &fd, f);
+	struct frame ask = frame_make(FRAME_ASK, 1);
+	int fd = -1, rc = daemon_connect(run_dir, &fd, f);
 
 	if (rc)
 		return rc;
-	fr.a = what;
-	if ((rc = frame_send(fd, &fr, -1)))
+	ask.a = (int64_t)what;
+	rc = frame_send(fd, &ask, -1);
+	if (rc)
 		fault_set(f, rc, "agent.sock", NULL, "%s", err_text(rc));
 	else
-		rc = answer_take(fd, ret_code, ret_text, f);
+		rc = answer_take(fd, out, ret_code, f);
 	close(fd);
 	return rc;
 }

@@ -1,11 +1,18 @@
-/* daemon.h — asking the daemon that runs on this host. */
+/* daemon.h — asking the agent that runs on this host, over RUN_DIR/agent.sock.
+ *
+ * One question, one answer, and never a long wait: a daemon that is stopped or stuck must not make `status` hang.
+ */
 #ifndef KEDGE_AGENT_LOCAL_DAEMON_H
 #define KEDGE_AGENT_LOCAL_DAEMON_H
 
 #include "agent/ipc/frame.h"
+#include "proto/buf.h"
+#include "proto/err.h"
 
-/* Put WHAT to the daemon whose agent.sock lies in RUN_DIR, and wait for its answer. *RET_CODE is the exit code that it gave,
- * *RET_TEXT what it said (free()). KE_NOENT: no daemon runs; KE_ACCES: root only; KE_TIMEOUT, KE_CLOSED, KE_PROTO. */
-int daemon_ask(const char *run_dir, enum ask what, int *ret_code, char **ret_text, struct fault *f);
+#define DAEMON_MAX_ANSWER (1U << 20)
+
+/* Ask the daemon behind RUN_DIR for WHAT; its answer is appended to OUT (which has room for DAEMON_MAX_ANSWER), its exit code
+ * is *RET_CODE. KE_NOENT: no daemon runs here. KE_ACCES: only root may ask. KE_TIMEOUT, KE_CLOSED, KE_PROTO, KE_IO. */
+int daemon_ask(const char *run_dir, enum ask what, struct buf *out, int *ret_code, struct fault *f);
 
 #endif

@@ -74,7 +74,7 @@ static int run(struct local *l, const struct local_command *commands, int argc, 
 		if (strcmp(argv[first], c->name) != 0)
 			continue;
 		l->command = c->name;
-		optind = 1;
+		optind = 0; /* start over, and from now on options may stand behind arguments */
 		return c->run ? c->run(l, argc - first, argv + first) : inspect(l, argv);
 	}
 	return local_usage(l, "there is no command '%s'", argv[first]);

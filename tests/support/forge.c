@@ -6,6 +6,7 @@
  *   short      a next targets that lists one file more, signed by one key fewer than the threshold; the snapshot and the
  *              timestamp that go with it are properly signed
  *   older      for DIR itself (OUT is ignored): properly signed targets that list, of every rollout, only serial 1
+ *   none       likewise, and no rollout at all
  *
  * Uses the signing keys in KEYS (default DIR/../keys): whoever holds some of them is the attacker that thresholds, expiry
  * and floors are for. */
@@ -205,8 +206,8 @@ static void forge_short(const char *dir, const char *out, const struct keyring *
 	cJSON_Delete(timestamp);
 }
 
-/* Keep serial 1 of each rollout only: drop the targets from the newest list, sign, publish into the same directory. */
-static void forge_older(const char *dir, const struct keyring *k)
+/* Keep no serial over MOST of any rollout: drop the targets from the newest list, sign, publish into the same directory. */
+static void forge_older(const char *dir, int64_t most, const struct keyring *k)
 {
 	static const char *const roles[] = { "root", "timestamp", "snapshot", "targets" };
 	struct release *r;
@@ -232,7 +233,7 @@ static void forge_older(const char *dir, const struct keyring *k)
 				char policy[65];
 				int64_t serial;
 				if (!target_path_split("rollouts", item->string, policy, &serial) &&
-				        serial > 1)
+				        serial > most)
 					check(release_target_drop(r, "targets", item->string, &f),
 					        item->string);
 			}
@@ -257,7 +258,7 @@ int main(int argc, char **argv)
 	char keys[4096];
 
 	if (argc < 4) {
-		fputs("usage: forge unsigned|expired|short|older DIR OUT [KEYS]\n", stderr);
+		fputs("usage: forge unsigned|expired|short|older|none DIR OUT [KEYS]\n", stderr);
 		return 1;
 	}
 	snprintf(keys, sizeof keys, "%s%s", argc > 4 ? argv[4] : argv[2], argc > 4 ? "" : "/../keys");
@@ -269,7 +270,9 @@ int main(int argc, char **argv)
 	else if (strcmp(argv[1], "short") == 0)
 		forge_short(argv[2], argv[3], &k);
 	else if (strcmp(argv[1], "older") == 0)
-		forge_older(argv[2], &k);
+		forge_older(argv[2], 1, &k);
+	else if (strcmp(argv[1], "none") == 0)
+		forge_older(argv[2], 0, &k);
 	else
 		check(KE_USAGE, argv[1]);
 	keyring_clear(&k);

@@ -1,11 +1,13 @@
 /* mirror DIR ADDRESS PORT CERT KEY — serves DIR/metadata and DIR/targets over HTTPS as any web server or CDN could: no client
  * certificate, no judgement of what it serves. The demo and the tests point hosts at it to play a hostile mirror; DIR may
- * be a link that is switched while it runs. Ends with SIGTERM. */
+ * be a link that is switched while it runs; a file DIR/.forbidden makes every answer 403, as some stores say of what they do
+ * not have. Ends with SIGTERM. */
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/ssl.h>
 
@@ -22,7 +24,12 @@ static void serve(struct http_request *req)
 	size_t len;
 
 	/* The codec has refused "..", NUL and the like. */
-	int n = snprintf(file, sizeof file, "%s/%s", dir, path);
+	int n = snprintf(file, sizeof file, "%s/.forbidden", dir);
+	if (n > 0 && n < (int)sizeof file && access(file, F_OK) == 0) {
+		http_reply(req, 403, "text/plain", "forbidden\n", 10, NULL);
+		return;
+	}
+	n = snprintf(file, sizeof file, "%s/%s", dir, path);
 	if (n <= 0 || n >= (int)sizeof file || file_read(file, 16 << 20, &data, &len, NULL)) {
 		http_reply(req, 404, "text/plain", "no such file\n", 13, NULL);
 		return;

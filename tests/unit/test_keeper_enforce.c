@@ -349,19 +349,20 @@ static void root_says_retry(void **state)
 	control_start(&s->k, fd);
 	pid_t child = fork();
 	if (child == 0) {
-		char *text;
+		struct buf said = BUF_INIT(DAEMON_MAX_ANSWER);
 		int code = 9;
-		_exit(daemon_ask(s->t.run, ASK_RETRY, &code, &text, &f) ? 8 : code);
+		_exit(daemon_ask(s->t.run, ASK_RETRY, &said, &code, &f) ? 8 : code);
 	}
 	sim_spin(s, 0.5);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(WEXITSTATUS(status), 0);
 	assert_int_equal(enforce_floor(&s->k, "web", 7, &f), 0);
 	close(fd);
+	struct buf said = BUF_INIT(DAEMON_MAX_ANSWER);
 	int code;
-	char *text;
-	assert_int_equal(daemon_ask(s->t.run, ASK_RETRY, &code, &text, &f), KE_NOENT);
-	assert_int_equal(daemon_ask("/nowhere", ASK_RETRY, &code, &text, &f), KE_NOENT);
+	assert_int_equal(daemon_ask(s->t.run, ASK_RETRY, &said, &code, &f), KE_NOENT);
+	assert_int_equal(daemon_ask("/nowhere", ASK_RETRY, &said, &code, &f), KE_NOENT);
+	buf_free(&said);
 }
 
 #define T(test) cmocka_unit_test_setup_teardown(test, sim_open, sim_close)

@@ -205,7 +205,8 @@ static void orders_writes(void **state)
 		        "raise the range before the start" },
 		{ { { "net.ipv4.ip_local_port_range", "32768 60999", "50000 60000" },
 		          { "net.ipv4.ip_unprivileged_port_start", "1024", "40000" } },
-		        "ip_local_port_range ip_unprivileged_port_start", "the same, listed the other way round" },
+		        "ip_local_port_range ip_unprivileged_port_start",
+		        "the same, listed the other way round" },
 		{ { { "net.ipv4.ip_unprivileged_port_start", "20000", "5000" },
 		          { "net.ipv4.ip_local_port_range", "32768 60999", "10000 65000" } },
 		        "ip_unprivileged_port_start ip_local_port_range", "and this one" },
@@ -302,6 +303,31 @@ static void hash_is_of_what_is_wanted(void **state)
 	policy_free(pc);
 }
 
+static void what_is_left_is_not_written(void **state)
+{
+	static const struct host_row rows[] = { { "net.ipv4.tcp_fin_timeout", "60", "30" },
+		{ "net.ipv4.tcp_syn_retries", "6", "4" }, { "net.ipv4.tcp_retries2", "15", "15" },
+		{ NULL, NULL, NULL } };
+	unsigned char before[SHA256_LEN];
+	struct world w;
+	char text[512];
+	(void)state;
+
+	world_open(&w, rows);
+	world_plan(&w, NULL);
+	assert_int_equal(w.plan->changes, 2);
+	memcpy(before, w.plan->hash, sizeof before);
+	plan_leave(w.plan, 0);
+	assert_string_equal(order_text(w.plan, text, sizeof text), "tcp_syn_retries");
+	assert_int_equal(w.plan->keys[0].outcome, OUTCOME_UNTOUCHED);
+	assert_int_equal(w.plan->changes, 1);
+	assert_memory_equal(w.plan->hash, before, sizeof before);
+	plan_leave(w.plan, 1);
+	assert_true(plan_empty(w.plan));
+	assert_int_equal(w.plan->changes, 0);
+	world_close(&w);
+}
+
 static void outcomes_have_words(void **state)
 {
 	struct plan_key k = { .reason = REASON_MODULE, .err = EINVAL };
@@ -332,6 +358,7 @@ int main(void)
 		cmocka_unit_test(orders_writes),
 		cmocka_unit_test(after_is_obeyed),
 		cmocka_unit_test(hash_is_of_what_is_wanted),
+		cmocka_unit_test(what_is_left_is_not_written),
 		cmocka_unit_test(outcomes_have_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

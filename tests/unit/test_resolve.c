@@ -163,6 +163,49 @@ static void what_nobody_wants_goes_back(void **state)
 	originals_free(o);
 }
 
+static void what_a_pattern_held_goes_back(void **state)
+{
+	static const struct {
+		const char *name, *value, *wanted;
+		bool released;
+		const char *remark;
+	} rows[] = {
+		{ "net.ipv4.conf.*.rp_filter", NULL, "2", false, "the pattern itself has no value" },
+		{ "net.ipv4.conf.eth0.rp_filter", "0", NULL, true, "written because of the pattern" },
+		{ "net.ipv4.conf.eth1.rp_filter", NULL, NULL, false, "its original is not known" },
+		{ "net.ipv4.conf.eth0.forwarding", "0", NULL, false, "changed along with another key" },
+		{ "net.ipv4.tcp_fin_timeout", "60", "30", false, "still wanted" },
+	};
+	struct originals *o;
+	struct original *row;
+	struct policy *all;
+	struct fault f;
+	struct name n;
+	(void)state;
+
+	assert_int_equal(originals_new(BOOT, &o), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_int_equal(name_parse(rows[i].name, strlen(rows[i].name), &n, NULL), 0);
+		assert_int_equal(originals_note(o, &n, rows[i].value, &row), 0);
+		row->wanted = rows[i].wanted ? strdup(rows[i].wanted) : NULL;
+	}
+	adopt("web", policy("web", 10, SET("tcp_fin_timeout", "30"), NULL));
+	assert_int_equal(resolve_policies(&list, NULL, &facts, o, &all, &f), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_int_equal(name_parse(rows[i].name, strlen(rows[i].name), &n, NULL), 0);
+		const struct setting *s = policy_find(all, &n);
+		if ((s && s->release) != rows[i].released)
+			fail_msg("%s: %s", rows[i].name, rows[i].remark);
+	}
+	policy_free(all);
+	/* While some policy holds the pattern, nothing goes back. */
+	adopt("rp", policy("rp", 10, SET("conf.*.rp_filter", "2"), NULL));
+	assert_int_equal(resolve_policies(&list, NULL, &facts, o, &all, &f), 0);
+	assert_null(value_of(all, "net.ipv4.conf.eth0.rp_filter"));
+	policy_free(all);
+	originals_free(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +214,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_candidate_takes_the_place_of_its_name, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(only_policies_that_are_meant_count, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_nobody_wants_goes_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_a_pattern_held_goes_back, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
