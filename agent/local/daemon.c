@@ -70,7 +70,7 @@ static int answer_take(int fd, int *ret_code, char **ret_text, struct fault *f)
 int daemon_ask(const char *run_dir, enum ask what, int *ret_code, char **ret_text, struct fault *f)
 {
 	struct frame fr = frame_make(FRAME_ASK, 1);
-	int fd, rc = daemon_connect(run_dir, &fd, f);
+	int fd = -1, rc = daemon_connect(run_dir, &fd, f);
 
 	if (rc)
 		return rc;
