@@ -67,8 +67,10 @@ static int policy_line(const struct place *at, struct buf *out, struct fault *f)
 	        (rc = read_int(at, "version", 0, STRICT_INT_MAX, &version, f)) ||
 	        (rc = read_int(at, "serial", 0, STRICT_INT_MAX, &serial, f)))
 		return rc;
-	buf_fmt(out, "  policy %s version %lld serial %lld: %s%s\n", name, (long long)version,
-	        (long long)serial, state,
+	buf_fmt(out, "  policy %s ", name);
+	if (version) /* 0: of what is held, only the serial is kept */
+		buf_fmt(out, "version %lld ", (long long)version);
+	buf_fmt(out, "serial %lld: %s%s\n", (long long)serial, state,
 	        strcmp(state, "held") == 0 ? " (it went back; a new serial or kedge-agent retry tries again)"
 	                                   : "");
 	return KE_OK;
