@@ -92,13 +92,14 @@ reported() {
 rows = [row["record"] for row in json.load(open(sys.argv[1]))["reports"]]
 sys.exit(0 if any(eval("(" + sys.argv[2] + ")", {"b": r["body"], "r": r}) for r in rows) else 1)' "$WORK/reports.json" "$3"
 }
-must_report() { within "${PATIENCE:-60}" reported "$@" || { tail -c 3000 "$WORK/reports.json" >&2; fail "$1 did not report $2: $3"; }; }
+must_report() { within "${PATIENCE:-15}" reported "$@" || { tail -c 3000 "$WORK/reports.json" >&2; fail "$1 did not report $2: $3"; }; }
 # applied HOST POLICY SERIAL: confirmed there, and the server knows.
 applied() { must_report "$1" apply "b['policy'] == '$2' and b['serial'] == $3 and b['result'] == 'confirmed'"; }
 # shown HOST EXPRESSION: the Python EXPRESSION holds over what `kedge host HOST` answers: h, and its last status s.
 shown() { operator host "$1" --format json >"$WORK/host.json" && python3 -c 'import json,sys
 h = json.load(open(sys.argv[1]))["host"]
 sys.exit(0 if eval(sys.argv[2], {"h": h, "s": h["status"]["body"]}) else 1)' "$WORK/host.json" "$2"; }
+# A status can come 10 to 20 s late (not understood yet, docs/decisions.md): longer than it should take.
 must_show() { within "${PATIENCE:-60}" shown "$@" || { cat "$WORK/host.json" >&2; fail "the server does not show of $1: $2"; }; }
 # said HOST PATTERN: the agent's log has a line like that.
 said() { grep -qE -- "$2" "$WORK/log/$1"; }
