@@ -8,6 +8,7 @@
 #include "agent/courier/gzip.h"
 #include "agent/courier/problem.h"
 #include "agent/ipc/seal.h"
+#include "proto/log.h"
 
 static int push_send(struct errand *e, struct fault *f);
 
@@ -49,6 +50,7 @@ static void pushed(void *ctx, const struct transfer_answer *a)
 	struct fault f = { 0 };
 
 	courier_heard(c, a, false);
+	log_debug("a batch of %zu bytes: %s %d", e->len, a->fault ? a->fault->what : "answered", a->status);
 	if (!a->fault && a->status == 415 && !e->plain) {
 		c->no_gzip = true;
 		if (push_send(e, &f) == KE_OK)

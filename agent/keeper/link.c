@@ -101,6 +101,7 @@ static void push_now(struct keeper *k)
 		if (!link_send(k, &fr, fd)) {
 			k->push_id = fr.id;
 			k->push_last = last;
+			log_debug("records %lld to %lld are on their way", (long long)first, (long long)last);
 		}
 	} else if (rc != KE_NOENT) {
 		log_error("spool: %s", f.what);
@@ -123,6 +124,8 @@ void link_push(struct keeper *k, double seconds)
 {
 	if (k->push_id)
 		return; /* the answer asks again */
+	if (ev_is_pending(&k->push))
+		return; /* due in this very turn of the loop; to stop it would take that back */
 	if (ev_is_active(&k->push) && ev_timer_remaining(k->loop, &k->push) <= seconds)
 		return;
 	ev_timer_stop(k->loop, &k->push);
@@ -179,6 +182,8 @@ static void pushed(struct keeper *k, const struct frame *fr)
 	if (!fr->id || fr->id != k->push_id)
 		return;
 	k->push_id = 0;
+	log_debug("records to %lld: status %d, acknowledged %lld %s", (long long)k->push_last, (int)fr->status,
+	        (long long)fr->a, fr->text);
 	if (fr->status == FRAME_OK && acked(k, fr)) {
 		k->push_failures = 0;
 		link_push(k, 0.);

@@ -99,8 +99,7 @@ applied() { must_report "$1" apply "b['policy'] == '$2' and b['serial'] == $3 an
 shown() { operator host "$1" --format json >"$WORK/host.json" && python3 -c 'import json,sys
 h = json.load(open(sys.argv[1]))["host"]
 sys.exit(0 if eval(sys.argv[2], {"h": h, "s": h["status"]["body"]}) else 1)' "$WORK/host.json" "$2"; }
-# A status can come 10 to 20 s late (not understood yet, docs/decisions.md): longer than it should take.
-must_show() { within "${PATIENCE:-60}" shown "$@" || { cat "$WORK/host.json" >&2; fail "the server does not show of $1: $2"; }; }
+must_show() { within "${PATIENCE:-15}" shown "$@" || { cat "$WORK/host.json" >&2; fail "the server does not show of $1: $2"; }; }
 # said HOST PATTERN: the agent's log has a line like that.
 said() { grep -qE -- "$2" "$WORK/log/$1"; }
 # The pids of HOST's keeper and courier now.

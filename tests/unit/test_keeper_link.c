@@ -151,6 +151,39 @@ static void an_answer_that_moves_nothing_is_not_followed_at_once(void **state)
 	assert_in_range(pushes, 1, 12);
 }
 
+/* A record of every so often, whose timer fires in the same turn of the loop as the push it asked for the last time. */
+static void ask_again(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct sim *s = w->data;
+	(void)revents;
+
+	link_push(&s->k, 0.1);
+	ev_timer_set(w, 0.1, 0.);
+	ev_timer_start(loop, w);
+}
+
+static void a_push_that_is_due_is_not_put_off(void **state)
+{
+	struct sim *s = *state;
+	ev_timer beats[2]; /* one on each side of the push, whichever the loop takes first */
+	struct frame ask;
+	unsigned pushes = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		ev_timer_init(&beats[i], ask_again, 0.1, 0.);
+		beats[i].data = s;
+		ev_timer_start(s->k.loop, &beats[i]);
+		if (i == 0)
+			link_push(&s->k, 0.1);
+	}
+	sim_spin(s, 1.0);
+	while (sim_frame(s, FRAME_PUSH, &ask))
+		pushes++;
+	for (size_t i = 0; i < 2; i++)
+		ev_timer_stop(s->k.loop, &beats[i]);
+	assert_int_equal(pushes, 1);
+}
+
 static void only_the_question_of_this_moment_is_confirmed(void **state)
 {
 	struct sim *s = *state;
@@ -262,6 +295,7 @@ int main(void)
 		T(a_flood_of_news_waits_in_the_socket),
 		T(an_acknowledgement_of_what_was_not_sent),
 		T(an_answer_that_moves_nothing_is_not_followed_at_once),
+		T(a_push_that_is_due_is_not_put_off),
 		T(only_the_question_of_this_moment_is_confirmed),
 		T(numbers_from_the_edge),
 		T(nonsense_ends_the_conversation),
