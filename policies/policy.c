@@ -75,12 +75,15 @@ static int key_check(const struct policy *p, const struct name *n, const struct 
 	return 0;
 }
 
+#define FIRST_ROOM 32
+
 static int settings_grow(struct policy *p)
 {
-	/* Powers of two: room is used up exactly when n is one (or 0). */
-	if (p->n & (p->n - 1))
+	/* Powers of two: room is used up exactly when n is one (or 0). The first is large enough for most files: each move
+	 * touches fresh pages, which is most of what a short process costs. */
+	if (p->n && (p->n < FIRST_ROOM || (p->n & (p->n - 1))))
 		return 0;
-	struct setting *more = realloc(p->settings, (p->n ? 2 * p->n : 1) * sizeof *more);
+	struct setting *more = realloc(p->settings, (p->n ? 2 * p->n : FIRST_ROOM) * sizeof *more);
 	if (!more)
 		return KE_NOMEM;
 	p->settings = more;

@@ -52,12 +52,14 @@ static struct span skip(struct span s, size_t n)
 	return trim((struct span){ s.at + n, s.len - n });
 }
 
+#define FIRST_ROOM 32
+
 /* Make room for one more after N items of SIZE bytes; doubles at powers of two. */
 static int grow(void **items, size_t n, size_t size)
 {
-	if (n & (n - 1))
+	if (n && (n < FIRST_ROOM || (n & (n - 1))))
 		return 0;
-	void *more = realloc(*items, (n ? 2 * n : 1) * size);
+	void *more = realloc(*items, (n ? 2 * n : FIRST_ROOM) * size);
 	if (!more)
 		return KE_NOMEM;
 	*items = more;
