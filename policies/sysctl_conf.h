@@ -7,6 +7,7 @@
 #define KEDGE_POLICIES_SYSCTL_CONF_H
 
 #include "policies/policy.h"
+#include "proto/jsonw.h"
 
 #define CONF_MAX_BYTES  (256 * 1024)
 #define CONF_MAX_LINES  2000 /* assignments */
@@ -49,5 +50,10 @@ void conf_free(struct conf *c);
  * key or whose key is unknown to the knowledge base add an issue to C; unknown keys are still put into the policy
  * (knob NULL), values that do not fit and keys on the never-list are not. Remarks become the settings' "why". */
 int conf_to_policy(struct conf *c, const char *name, struct policy **ret, struct fault *f);
+
+/* "note", "warning", "error" */
+const char *conf_severity_text(enum conf_severity s);
+/* The issues of C (may be NULL) as the JSON array "messages". */
+void conf_issues_json(const struct conf *c, struct jsonw *w);
 
 #endif

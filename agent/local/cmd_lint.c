@@ -70,7 +70,7 @@ static void lint_json(struct local *l, const struct input *in, const struct lint
 	jsonw_int(&w, "kedge_lint", 1);
 	jsonw_string(&w, "file", in->path);
 	jsonw_int(&w, "exit_code", code);
-	input_json(in, &w);
+	conf_issues_json(in->conf, &w);
 	jsonw_array(&w, "findings");
 	for (size_t i = 0; i < r->n; i++) {
 		const struct lint_finding *fi = &r->findings[i];

@@ -7,7 +7,6 @@
 
 #include "policies/source.h"
 #include "proto/fileio.h"
-#include "proto/jsonw.h"
 
 static int conf_read(const char *text, size_t len, struct input *in, struct fault *f)
 {
@@ -48,11 +47,6 @@ void input_clear(struct input *in)
 	*in = (struct input){ 0 };
 }
 
-static const char *severity_text(enum conf_severity s)
-{
-	return s == CONF_ERROR ? "error" : s == CONF_WARNING ? "warning" : "note";
-}
-
 static bool same_issue(const struct conf_issue *a, const struct conf_issue *b)
 {
 	return a->severity == b->severity && strcmp(a->text, b->text) == 0;
@@ -66,7 +60,7 @@ void input_issue(const struct input *in, size_t i, struct buf *out)
 	for (size_t k = 0; k < i; k++)
 		if (same_issue(&all[k], is))
 			return;
-	buf_fmt(out, "%s:%u: %s: %s%s%s", in->path, is->line, severity_text(is->severity),
+	buf_fmt(out, "%s:%u: %s: %s%s%s", in->path, is->line, conf_severity_text(is->severity),
 	        is->key ? is->key : "", is->key ? ": " : "", is->text);
 	for (size_t k = i + 1; k < in->conf->n_issues; k++) {
 		if (!same_issue(&all[k], is))
@@ -93,21 +87,4 @@ void input_tell(const struct local *l, const struct input *in)
 	file_write_all(STDERR_FILENO, buf_text(&out), out.len);
 	buf_free(&out);
 	buf_free(&one);
-}
-
-void input_json(const struct input *in, struct jsonw *w)
-{
-	jsonw_array(w, "messages");
-	for (size_t i = 0; in->conf && i < in->conf->n_issues; i++) {
-		const struct conf_issue *is = &in->conf->issues[i];
-		jsonw_object(w, NULL);
-		jsonw_int(w, "line", is->line);
-		jsonw_string(w, "severity", severity_text(is->severity));
-		jsonw_string(w, "code", err_name(is->code));
-		jsonw_opt_string(w, "key", is->key);
-		jsonw_string(w, "text", is->text);
-		jsonw_opt_string(w, "todo", is->todo);
-		jsonw_object_end(w);
-	}
-	jsonw_array_end(w);
 }

@@ -28,8 +28,5 @@ void input_tell(const struct local *l, const struct input *in);
 /* Issue I of a sysctl.conf as text: what, where, in which other lines it is the same, what to do. Nothing when an earlier
  * issue told it already: a list pasted from a page has the same fault in every line. */
 void input_issue(const struct input *in, size_t i, struct buf *out);
-/* The same as members of a JSON array "messages". */
-struct jsonw;
-void input_json(const struct input *in, struct jsonw *w);
 
 #endif

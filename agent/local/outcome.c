@@ -119,7 +119,7 @@ static void tell_json(struct local *l, const struct outcome_view *v)
 	if (v->fault)
 		jsonw_string(&w, "error", fault_line(v->fault, line, sizeof line));
 	if (v->input)
-		input_json(v->input, &w);
+		conf_issues_json(v->input->conf, &w);
 	jsonw_array(&w, "keys");
 	for (size_t i = 0; i < v->plan->n; i++)
 		if (v->rows == OUTCOME_ALL || v->plan->keys[i].outcome != OUTCOME_ALREADY)

@@ -150,18 +150,15 @@ int netstat_parse(const char *text, size_t len, struct netstat *s, struct fault 
 
 static int file_take(const char *netdir, const char *name, struct netstat *s, struct fault *f)
 {
-	char path[4096], *text;
+	char *text;
 	size_t len;
-	int n = snprintf(path, sizeof path, "%s/%s", netdir, name);
-	if (n < 0 || (size_t)n >= sizeof path)
-		return fault_set(f, KE_TOOBIG, netdir, NULL, "path is too long");
-	int rc = file_read(path, TEXT_MAX, &text, &len, f);
+	int rc = words_file(netdir, name, TEXT_MAX, &text, &len, f);
 	if (rc)
 		return rc;
 	rc = netstat_parse(text, len, s, f);
 	file_free(text);
 	if (rc)
-		fault_at(f, "%s", path);
+		fault_at(f, "%s/%s", netdir, name);
 	return rc;
 }
 

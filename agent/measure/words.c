@@ -1,7 +1,19 @@
 /* Slices of text: the small reader that sockstat and netstat share. */
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/measure/words.h"
+#include "proto/fileio.h"
+
+int words_file(const char *dir, const char *name, size_t max, char **ret, size_t *ret_len, struct fault *f)
+{
+	char path[4096];
+	int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+
+	if (n < 0 || (size_t)n >= sizeof path)
+		return fault_set(f, KE_TOOBIG, dir, NULL, "path is too long");
+	return file_read(path, max, ret, ret_len, f);
+}
 
 bool word_line(struct word *rest, struct word *ret_line)
 {

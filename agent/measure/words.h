@@ -6,11 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/err.h"
+
 struct word {
 	const char *text;
 	size_t len;
 };
 
+/* The text of DIR/NAME, at most MAX bytes, as file_read() gives it; file_free() it. */
+int words_file(const char *dir, const char *name, size_t max, char **ret, size_t *ret_len, struct fault *f);
 /* Cut the next line off REST, without its newline. false: nothing is left. */
 bool word_line(struct word *rest, struct word *ret_line);
 /* Cut the next word (blanks and tabs separate) off LINE. false: none is left; otherwise it is not empty. */

@@ -218,3 +218,15 @@ void ask_option(const struct ctl *c, struct buf *path, const char *option, const
 	buf_fmt(path, "%c%s=", strchr(buf_text(path), '?') ? '&' : '?', name);
 	client_quote(path, value);
 }
+
+void ask_labels_text(const struct place *row, struct buf *out)
+{
+	const cJSON *labels = ask_node(row, "labels");
+
+	for (const cJSON *item = cJSON_IsObject(labels) ? labels->child : NULL; item; item = item->next) {
+		buf_str(out, out->len ? "," : "");
+		text_safe(out, item->string);
+		buf_char(out, '=');
+		text_safe(out, cJSON_IsString(item) ? item->valuestring : "?");
+	}
+}

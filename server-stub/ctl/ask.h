@@ -26,6 +26,8 @@ struct ask_column {
 	const char *member;
 	void (*cell)(const struct place *row, struct buf *out);
 };
+/* A cell: the member "labels" as "role=web,dc=fra". */
+void ask_labels_text(const struct place *row, struct buf *out);
 /* ROWS as a table to c->out, each line after INDENT. COLUMNS ends with a row without title. */
 void ask_table(struct ctl *c, const struct cJSON *rows, const struct ask_column *columns, const char *indent);
 /* The whole of a list command: ask, then {"NAME":1,"MEMBER":[...]} or a table, or EMPTY when there is nothing. Returns the

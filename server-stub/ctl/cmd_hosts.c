@@ -39,18 +39,6 @@ static void sync_text(const struct place *row, struct buf *out)
 		buf_fmt(out, "%" PRId64 " differ", ask_int(row, "drifted", 0));
 }
 
-static void labels_text(const struct place *row, struct buf *out)
-{
-	const cJSON *labels = ask_node(row, "labels");
-
-	for (const cJSON *item = cJSON_IsObject(labels) ? labels->child : NULL; item; item = item->next) {
-		buf_str(out, out->len ? "," : "");
-		text_safe(out, item->string);
-		buf_char(out, '=');
-		text_safe(out, cJSON_IsString(item) ? item->valuestring : "?");
-	}
-}
-
 int ctl_hosts(struct ctl *c)
 {
 	static const struct ask_column columns[] = {
@@ -60,7 +48,7 @@ int ctl_hosts(struct ctl *c)
 		{ "KERNEL", "kernel", NULL },
 		{ "SYNC", NULL, sync_text },
 		{ "POLICIES", NULL, policies_text },
-		{ "LABELS", NULL, labels_text },
+		{ "LABELS", NULL, ask_labels_text },
 		{ NULL, NULL, NULL },
 	};
 	static const struct ask_list list = { .name = "kedge_hosts",
@@ -103,7 +91,7 @@ static void head_text(struct ctl *c, const struct place *h)
 	sync_text(h, &sync);
 	if (sync.len)
 		buf_fmt(&c->out, "%-12s %s\n", "settings", buf_text(&sync));
-	labels_text(h, &labels);
+	ask_labels_text(h, &labels);
 	if (labels.len)
 		buf_fmt(&c->out, "%-12s %s\n", "labels", buf_text(&labels));
 	member_line(c, h, "kernel", "kernel");

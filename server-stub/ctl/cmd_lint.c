@@ -147,7 +147,7 @@ static void finding_text(
 
 static void issue_text(struct ctl *c, const struct policy_file *p, const struct conf_issue *is)
 {
-	buf_fmt(&c->out, "%s:%u: %s %s: %s%s%s\n", p->path, is->line, policy_file_severity(is->severity),
+	buf_fmt(&c->out, "%s:%u: %s %s: %s%s%s\n", p->path, is->line, conf_severity_text(is->severity),
 	        err_name(is->code), is->key ? is->key : "", is->key ? ": " : "", is->text);
 	if (is->todo)
 		buf_fmt(&c->out, "    fix: %s\n", is->todo);
@@ -211,7 +211,7 @@ static void lint_json(struct ctl *c, const struct policy_file *p, const struct f
 
 	jsonw_string(&w, "file", p->path);
 	jsonw_int(&w, "exit_code", code);
-	policy_file_json(p, &w);
+	conf_issues_json(p->conf, &w);
 	jsonw_array(&w, "findings");
 	for (size_t i = 0; i < n; i++)
 		finding_json(&w, fl, &list[i]);

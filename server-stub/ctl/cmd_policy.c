@@ -18,7 +18,7 @@ static void issues_tell(const struct ctl *c, const struct policy_file *p)
 		const struct conf_issue *is = &p->conf->issues[i];
 		if (is->severity == CONF_NOTE)
 			continue;
-		ctl_warn(c, "%s:%u: %s: %s%s%s%s%s", p->path, is->line, policy_file_severity(is->severity),
+		ctl_warn(c, "%s:%u: %s: %s%s%s%s%s", p->path, is->line, conf_severity_text(is->severity),
 		        is->key ? is->key : "", is->key ? ": " : "", is->text, is->todo ? "; " : "",
 		        is->todo ? is->todo : "");
 	}
@@ -67,7 +67,7 @@ static int import_write(struct ctl *c, const struct policy_file *p, struct fault
 		rc = file_replace(output, text, len, 0644, FILE_VOLATILE, f);
 	if (!rc && c->json) {
 		struct jsonw w = ctl_json(c, "kedge_import");
-		policy_file_json(p, &w);
+		conf_issues_json(p->conf, &w);
 		jsonw_opt_string(&w, "output", output);
 		jsonw_raw(&w, "policy", text, len - 1);
 		ctl_json_end(c, &w);

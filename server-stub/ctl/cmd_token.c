@@ -80,24 +80,12 @@ int ctl_token_create(struct ctl *c)
 	return rc ? ctl_complain(c, &f) : CTL_DONE;
 }
 
-static void labels_text(const struct place *row, struct buf *out)
-{
-	const cJSON *labels = ask_node(row, "labels");
-
-	for (const cJSON *item = cJSON_IsObject(labels) ? labels->child : NULL; item; item = item->next) {
-		buf_str(out, out->len ? "," : "");
-		text_safe(out, item->string);
-		buf_char(out, '=');
-		text_safe(out, cJSON_IsString(item) ? item->valuestring : "?");
-	}
-}
-
 int ctl_token_list(struct ctl *c)
 {
 	static const struct ask_column columns[] = {
 		{ "TOKEN", "id", NULL },
 		{ "HOST", "host", NULL },
-		{ "LABELS", NULL, labels_text },
+		{ "LABELS", NULL, ask_labels_text },
 		{ "CREATED", "created", NULL },
 		{ "BY", "created_by", NULL },
 		{ "EXPIRES", "expires", NULL },

@@ -49,25 +49,3 @@ void policy_file_clear(struct policy_file *p)
 	conf_free(p->conf);
 	*p = (struct policy_file){ 0 };
 }
-
-const char *policy_file_severity(enum conf_severity s)
-{
-	return s == CONF_ERROR ? "error" : s == CONF_WARNING ? "warning" : "note";
-}
-
-void policy_file_json(const struct policy_file *p, struct jsonw *w)
-{
-	jsonw_array(w, "messages");
-	for (size_t i = 0; p->conf && i < p->conf->n_issues; i++) {
-		const struct conf_issue *is = &p->conf->issues[i];
-		jsonw_object(w, NULL);
-		jsonw_int(w, "line", is->line);
-		jsonw_string(w, "severity", policy_file_severity(is->severity));
-		jsonw_string(w, "code", err_name(is->code));
-		jsonw_opt_string(w, "key", is->key);
-		jsonw_string(w, "text", is->text);
-		jsonw_opt_string(w, "todo", is->todo);
-		jsonw_object_end(w);
-	}
-	jsonw_array_end(w);
-}

@@ -20,9 +20,5 @@ struct policy_file {
  * policy_file_clear() *RET in any case. */
 int policy_file_read(const char *path, const char *name, struct policy_file *ret, struct fault *f);
 void policy_file_clear(struct policy_file *p);
-/* What the import said as the JSON array "messages". */
-void policy_file_json(const struct policy_file *p, struct jsonw *w);
-/* "note", "warning", "error" */
-const char *policy_file_severity(enum conf_severity s);
 
 #endif
