@@ -226,8 +226,12 @@ static bool never_meets(const char *entry, const char *path)
 		const char *last = slash ? slash + 1 : path;
 		return segment_meets(entry + 3, strlen(entry + 3), last, strlen(last));
 	}
+	/* Most entries differ in the first letter, and this is asked of every key. */
+	if (*entry != *path && *entry != '*' && *path != '*')
+		return false;
 	for (;;) {
-		size_t e_len = strcspn(entry, "/"), p_len = strcspn(path, "/");
+		size_t e_len = (size_t)(strchrnul(entry, '/') - entry),
+		       p_len = (size_t)(strchrnul(path, '/') - path);
 		if ((e_len == 2 && memcmp(entry, "**", 2) == 0) || (p_len == 2 && memcmp(path, "**", 2) == 0))
 			return true;
 		if (!segment_meets(entry, e_len, path, p_len))

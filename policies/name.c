@@ -140,7 +140,7 @@ bool name_match_path(const char *pattern, const char *path)
 {
 	const char *p = pattern, *t = path;
 	for (;;) {
-		size_t p_len = strcspn(p, "/"), t_len = strcspn(t, "/");
+		size_t p_len = (size_t)(strchrnul(p, '/') - p), t_len = (size_t)(strchrnul(t, '/') - t);
 		if (p_len == 2 && memcmp(p, "**", 2) == 0)
 			return true;
 		bool any = p_len == 1 && *p == '*';

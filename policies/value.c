@@ -167,8 +167,11 @@ static int ints_read(
 	if (strict && shape->type == VALUE_RANGE && v[0] > v[1])
 		return fault_set(f, KE_RANGE, NULL, "swap the two numbers",
 		        "the low end %" PRId64 " is above the high end %" PRId64, v[0], v[1]);
-	for (unsigned i = 0; i < n; i++)
-		buf_fmt(out, "%s%" PRId64, i ? " " : "", v[i]);
+	for (unsigned i = 0; i < n; i++) {
+		if (i)
+			buf_char(out, ' ');
+		buf_int(out, v[i]);
+	}
 	return out->rc;
 }
 

@@ -58,17 +58,35 @@ void buf_char(struct buf *b, char c)
 void buf_vfmt(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;
+	char *at = buf_reserve(b, 0);
+	size_t room = at ? b->room - b->len : 0;
 
+	if (!at)
+		return;
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
-	if (n < 0 && !b->rc)
-		b->rc = KE_TOOBIG; /* more than INT_MAX bytes, or %ls of no character */
-	char *at = n < 0 ? NULL : buf_reserve(b, (size_t)n);
-	if (at) {
+	int n = vsnprintf(at, room, fmt, ap);
+	at = n < 0 ? NULL : buf_reserve(b, (size_t)n);
+	if (n < 0)
+		b->rc = KE_TOOBIG;        /* more than INT_MAX bytes, or %ls of no character */
+	else if (at && (size_t)n >= room) /* it did not fit at once */
 		vsnprintf(at, (size_t)n + 1, fmt, again);
-		b->len += (size_t)n;
-	}
 	va_end(again);
+	if (at)
+		b->len += (size_t)n;
+	b->data[b->len] = '\0';
+}
+
+void buf_int(struct buf *b, int64_t v)
+{
+	char text[21], *at = text + sizeof text;
+	uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+
+	do
+		*--at = (char)('0' + rest % 10);
+	while (rest /= 10);
+	if (v < 0)
+		*--at = '-';
+	buf_bytes(b, at, (size_t)(text + sizeof text - at));
 }
 
 void buf_fmt(struct buf *b, const char *fmt, ...)

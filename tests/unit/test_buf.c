@@ -117,6 +117,49 @@ static void format_grows(void **state)
 	buf_free(&b);
 }
 
+static void format_around_the_room(void **state)
+{
+	(void)state;
+	char text[200];
+	/* 64 bytes are taken at first: every length around that, with and without something in front. */
+	for (size_t before = 0; before < 3; before++) {
+		for (size_t n = 55; n < 70; n++) {
+			struct buf b = BUF_INIT(100);
+			memset(text, 'x', n);
+			text[n] = '\0';
+			buf_bytes(&b, "ab", before);
+			buf_fmt(&b, "%s", text);
+			assert_int_equal(b.rc, 0);
+			assert_int_equal(b.len, before + n);
+			assert_string_equal(buf_text(&b) + before, text);
+			buf_free(&b);
+		}
+	}
+	/* What does not fit leaves nothing behind. */
+	struct buf b = BUF_INIT(10);
+	buf_str(&b, "12345678");
+	buf_fmt(&b, "%s", "abc");
+	assert_int_equal(b.rc, KE_TOOBIG);
+	assert_string_equal(buf_text(&b), "12345678");
+	buf_free(&b);
+}
+
+static void integers_in_decimal(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t v;
+		const char *text;
+	} rows[] = { { 0, "0" }, { 7, "7" }, { -1, "-1" }, { 1000000, "1000000" },
+		{ INT64_MAX, "9223372036854775807" }, { INT64_MIN, "-9223372036854775808" } };
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct buf b = BUF_INIT(40);
+		buf_int(&b, rows[i].v);
+		assert_string_equal(buf_text(&b), rows[i].text);
+		buf_free(&b);
+	}
+}
+
 static void drop_from_the_front(void **state)
 {
 	(void)state;
@@ -172,6 +215,8 @@ int main(void)
 		cmocka_unit_test(sizes_that_wrap_are_refused),
 		cmocka_unit_test(format_that_fails_is_an_error),
 		cmocka_unit_test(format_grows),
+		cmocka_unit_test(format_around_the_room),
+		cmocka_unit_test(integers_in_decimal),
 		cmocka_unit_test(drop_from_the_front),
 		cmocka_unit_test(take_hands_over),
 	};
