@@ -10,12 +10,6 @@ static const unsigned char *bytes_of(const struct ip16 *a)
 	return (const unsigned char *)a->w;
 }
 
-bool ip16_is_v4(const struct ip16 *a)
-{
-	static const unsigned char prefix[12] = { [10] = 0xff, [11] = 0xff };
-	return memcmp(a->w, prefix, sizeof prefix) == 0;
-}
-
 bool ip16_is_loopback(const struct ip16 *a)
 {
 	static const unsigned char one[16] = { [15] = 1 };

@@ -37,8 +37,12 @@ static inline bool ip16_equal(const struct ip16 *a, const struct ip16 *b)
 	return a->w[0] == b->w[0] && a->w[1] == b->w[1];
 }
 
-/* Is it ::ffff:a.b.c.d? */
-bool ip16_is_v4(const struct ip16 *a);
+/* Is it ::ffff:a.b.c.d? Inline: it runs for every IPv6 socket. */
+static inline bool ip16_is_v4(const struct ip16 *a)
+{
+	static const unsigned char prefix[4] = { 0, 0, 0xff, 0xff };
+	return a->w[0] == 0 && memcmp(&a->w[1], prefix, sizeof prefix) == 0;
+}
 /* 127.0.0.0/8 or ::1. */
 bool ip16_is_loopback(const struct ip16 *a);
 
