@@ -12,7 +12,7 @@
 #include "agent/measure/topk.h"
 #include "proto/err.h"
 
-#define TABLE_DEFAULT 1024
+#define TABLE_DEFAULT 8192
 #define PATH_WORDS    5
 #define DEST_WORDS    3
 

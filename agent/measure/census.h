@@ -74,7 +74,7 @@ struct census_setup {
 	const struct port_set *reserved; /* used until census_free() */
 	uint32_t reuse_delay_ms;         /* from which age TIME_WAIT counts as `aged` */
 	uint64_t hash_key[2];            /* random */
-	size_t table;                    /* paths and destinations kept; 0: 1024 */
+	size_t table;                    /* paths and destinations kept; 0: 8192 */
 };
 
 /* No list of paths or destinations is longer. */

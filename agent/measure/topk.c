@@ -14,7 +14,7 @@
 #include "agent/measure/topk.h"
 #include "proto/err.h"
 
-#define HINTS 1024
+#define HINTS 8192
 
 struct record {
 	uint64_t hash, count, error;
@@ -220,7 +220,7 @@ static inline uint16_t *hint_of(struct topk *t, const uint64_t *key, unsigned wo
 	uint64_t sum = 0;
 	for (unsigned i = 0; i < words; i++)
 		sum = (sum ^ key[i]) * 0x9e3779b97f4a7c15ULL;
-	return &t->hints[sum >> 54];
+	return &t->hints[sum >> 51];
 }
 
 static void *record_count(struct topk *t, struct record *r, uint32_t weight)
