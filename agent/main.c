@@ -8,6 +8,7 @@ static const struct local_command commands[] = {
 	{ "run", cmd_run, "the daemon: start keeper and courier, watch them" },
 	{ "enrol", cmd_enrol, "get this host's certificate and trust with a one-time token" },
 	{ "apply", cmd_apply, "bring this host to FILE (a policy or a sysctl.conf), all of it or nothing" },
+	{ "confirm", cmd_confirm, "keep what an apply --confirm-timeout waits with" },
 	{ "diff", cmd_diff, "what differs from FILE, or from the policy in force" },
 	{ "verify", cmd_verify, "every key of FILE, or of the policy in force, compared with the kernel" },
 	{ "revert", cmd_revert, "the values from before the first apply since boot" },

@@ -66,8 +66,7 @@ void engine_close(struct engine *e)
 {
 	if (!e)
 		return;
-	if (e->lock_fd >= 0)
-		close(e->lock_fd);
+	engine_unlock(e);
 	ceiling_free(e->ceiling);
 	procsys_close(e->ps);
 	free(e->run_dir);
@@ -88,6 +87,13 @@ int engine_lock(struct engine *e, struct fault *f)
 		return rc;
 	rc = dir_make(e->run_dir, 0755, f);
 	return rc ? rc : lock_take(path, &e->lock_fd, f);
+}
+
+void engine_unlock(struct engine *e)
+{
+	if (e->lock_fd >= 0)
+		close(e->lock_fd);
+	e->lock_fd = -1;
 }
 
 int engine_state_ready(struct engine *e, struct fault *f)

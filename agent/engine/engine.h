@@ -61,6 +61,9 @@ void engine_close(struct engine *e);
 /* Take RUN_DIR/lock, making the directory (0755) when it is not there; KE_BUSY when another kedge is at work. Idempotent. */
 int engine_lock(struct engine *e, struct fault *f);
 
+/* Let others have it; e stays open. */
+void engine_unlock(struct engine *e);
+
 enum recovery {
 	RECOVERY_NOTHING,  /* no journal */
 	RECOVERY_VOID,     /* a torn journal or one of another boot was put aside: no value was touched */

@@ -1,4 +1,4 @@
-/* cmd_apply.c — `apply FILE`, `revert`, `retry`: the commands that change something.
+/* cmd_apply.c — `apply FILE`.
  *
  * apply reads the whole file before it looks at the host, looks at the host before it writes, and writes all of it or
  * nothing. Keys that nobody knows refuse the file unless -e, because a misspelt key that is passed over is how the
@@ -6,43 +6,61 @@
  */
 #include "agent/local/local.h"
 
-#include <limits.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/engine/apply.h"
-#include "agent/engine/attempt.h"
-#include "agent/local/daemon.h"
+#include "agent/local/confirm.h"
 #include "agent/local/outcome.h"
+#include "agent/local/turn.h"
 #include "proto/fileio.h"
-#include "proto/jsonw.h"
 
 struct apply_args {
 	bool dry_run, ignore_unknown, detailed, retry;
+	int64_t confirm_s; /* 0: it stands at once */
 	const char *file;
 };
 
 static const char apply_help[] =
-        "usage: kedge-agent apply [-n] [-e] [--retry] [--detailed-exitcodes] FILE\n"
+        "usage: kedge-agent apply [-n] [-e] [--retry] [--detailed-exitcodes] [--confirm-timeout SECONDS] "
+        "FILE\n"
         "Bring this host to FILE, a policy (JSON) or a sysctl.conf; \"-\" is standard input. All of it or "
         "nothing:\n"
         "old values are journaled, every key is written once and read back, and a failure undoes all of it.\n"
         "  -n, --dry-run           only print old -> new\n"
         "  -e, --ignore-unknown    pass over keys that do not exist and are not known\n"
         "      --retry             try again a plan that is held after a failed attempt\n"
+        "      --confirm-timeout SECONDS\n"
+        "                          put everything back unless Enter is pressed here, or kedge-agent confirm "
+        "is "
+        "run\n"
+        "                          in another session, within that time (1 to 86400)\n"
         "      --detailed-exitcodes  2: something was changed; 4: failed, or a key is not there\n"
         "Exit status: 0 done, 4 failed and undone, 1 other errors; with -n: 0 in sync, 2 differs, 4 a key "
         "cannot be\n"
         "judged, 6 both.\n";
+
+static bool seconds_read(const char *text, int64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	long n = strtol(text, &end, 10);
+	if (errno || end == text || *end || n < 1 || n > CONFIRM_MAX_S)
+		return false;
+	*ret = n;
+	return true;
+}
 
 static int apply_arguments(struct local *l, int argc, char **argv, struct apply_args *ret)
 {
 	static const struct option options[] = { { "dry-run", no_argument, NULL, 'n' },
 		{ "ignore-unknown", no_argument, NULL, 'e' },
 		{ "detailed-exitcodes", no_argument, NULL, 'd' }, { "retry", no_argument, NULL, 't' },
-		LOCAL_OPTIONS };
+		{ "confirm-timeout", required_argument, NULL, 'C' }, LOCAL_OPTIONS };
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, ":neh", options, NULL)) >= 0) {
@@ -54,6 +72,12 @@ static int apply_arguments(struct local *l, int argc, char **argv, struct apply_
 			ret->detailed = true;
 		} else if (opt == 't') {
 			ret->retry = true;
+		} else if (opt == 'C') {
+			if (!seconds_read(optarg, &ret->confirm_s)) {
+				local_usage(l, "--confirm-timeout wants 1 to %d seconds, not '%s'",
+				        CONFIRM_MAX_S, optarg);
+				return OPTION_WRONG;
+			}
 		} else {
 			int said = local_option(l, opt, argv);
 			if (said != OPTION_TAKEN)
@@ -66,42 +90,6 @@ static int apply_arguments(struct local *l, int argc, char **argv, struct apply_
 	}
 	ret->file = argv[optind];
 	return OPTION_TAKEN;
-}
-
-/* The lock of the run directory. When it is a daemon that holds it, say so, and what to do. */
-static int lock(struct engine *e, struct fault *f)
-{
-	struct buf ignored = BUF_INIT(DAEMON_MAX_ANSWER);
-	int code, rc = engine_lock(e, f);
-
-	if (rc != KE_BUSY)
-		return rc;
-	if (daemon_ask(e->run_dir, ASK_STATUS, &ignored, &code, NULL) != KE_NOENT)
-		fault_set(f, rc, e->run_dir,
-		        "publish a policy instead (kedge rollout start), or stop the service first",
-		        "'kedge-agent run' is at work on this host and holds the lock; nothing was written");
-	buf_free(&ignored);
-	return rc;
-}
-
-/* What an earlier, killed apply left behind is undone first, and said. */
-static int recover(struct local *l, struct engine *e, struct fault *f)
-{
-	struct recovery_report report;
-	int rc = engine_recover(e, &report, f);
-	struct buf text = BUF_INIT(4096);
-
-	if (!rc && report.result == RECOVERY_RESTORED)
-		buf_fmt(&text,
-		        "kedge-agent %s: an earlier apply did not end; its %zu keys were restored first\n",
-		        l->command, report.journal->n);
-	if (!rc && report.result == RECOVERY_VOID && report.torn)
-		buf_fmt(&text, "kedge-agent %s: %s/%s was damaged and put aside\n", l->command, e->run_dir,
-		        JOURNAL_NAME);
-	file_write_all(STDERR_FILENO, buf_text(&text), text.len);
-	buf_free(&text);
-	recovery_report_clear(&report);
-	return rc;
 }
 
 /* Keys that neither the kernel nor the knowledge base knows; the first is named in the fault. */
@@ -141,6 +129,7 @@ static const char *result_word(int rc, const struct plan *pl)
 	case KE_CEILING:
 	case KE_UNSUPPORTED:
 	case KE_HELD:
+	case KE_EXIST:
 		return "refused";
 	case KE_DEGRADED:
 		return "degraded";
@@ -158,17 +147,63 @@ static int apply_exit(const struct apply_args *a, int rc, const struct plan *pl)
 	return outcome_exit(pl);
 }
 
+/* All is written: say so, and wait for the word that it may stay. */
+static int wait_confirmed(struct local *l, const struct apply_args *a, struct confirm *c, struct engine *e,
+        const struct outcome_view *v, struct plan *pl, struct fault *f)
+{
+	struct buf text = BUF_INIT(1024);
+
+	if (!l->json) {
+		outcome_tell(l, v);
+		file_write_all(STDOUT_FILENO, buf_text(&l->out), l->out.len);
+		buf_clear(&l->out);
+	}
+	buf_fmt(&text,
+	        "kedge-agent apply: %skedge-agent confirm in another session keeps it; back in %lld s\n",
+	        isatty(STDIN_FILENO) ? "Enter here, or " : "", (long long)a->confirm_s);
+	file_write_all(STDERR_FILENO, buf_text(&text), text.len);
+	buf_free(&text);
+	int rc = confirm_wait(c, e, pl->hash, a->confirm_s, f);
+	for (size_t i = 0; rc && rc != KE_DEGRADED && i < pl->n; i++)
+		if (pl->keys[i].outcome == OUTCOME_APPLIED)
+			pl->keys[i].outcome = OUTCOME_RESTORED;
+	if (!rc && !l->json)
+		buf_str(&l->out, "confirmed\n");
+	return rc;
+}
+
+/* The transaction, and with --confirm-timeout what follows. *RET_TOLD: the outcome is printed already. */
+static int run(struct local *l, const struct apply_args *a, struct engine *e, struct outcome_view *v,
+        struct plan *pl, bool *ret_told, struct fault *f)
+{
+	struct apply_options ao = { .retry = a->retry, .confirm_ms = a->confirm_s * 1000 };
+	struct confirm c;
+	int rc = a->confirm_s ? confirm_begin(&c, f) : KE_OK;
+
+	if (rc)
+		return rc;
+	rc = apply_run(e, v->policy, pl, &ao, f);
+	v->result = result_word(rc, pl);
+	if (!rc && a->confirm_s && !plan_empty(pl)) {
+		rc = wait_confirmed(l, a, &c, e, v, pl, f);
+		*ret_told = !l->json;
+	}
+	if (a->confirm_s)
+		confirm_end(&c);
+	return rc;
+}
+
 /* The planned transaction, or, for -n, only the plan. */
 static int apply_plan(struct local *l, const struct apply_args *a, struct engine *e, const struct input *in,
         struct plan *pl)
 {
-	struct apply_options ao = { .retry = a->retry };
 	struct outcome_view v = { .plan = pl,
 		.input = in,
 		.policy = in->policy,
 		.dry_run = a->dry_run,
 		.rows = l->json ? OUTCOME_ALL : OUTCOME_CHANGES };
 	struct fault f = { 0 };
+	bool told = false;
 
 	if (a->dry_run) {
 		v.exit_code = outcome_exit(pl);
@@ -178,12 +213,13 @@ static int apply_plan(struct local *l, const struct apply_args *a, struct engine
 		}
 		v.result = pl->verdict ? "refused" : v.exit_code & EXIT_DIFFERS ? "differs" : "in_sync";
 	} else {
-		int rc = apply_run(e, in->policy, pl, &ao, &f);
-		v.fault = rc ? &f : NULL;
+		int rc = run(l, a, e, &v, pl, &told, &f);
 		v.result = result_word(rc, pl);
+		v.fault = rc ? &f : NULL;
 		v.exit_code = apply_exit(a, rc, pl);
 	}
-	outcome_tell(l, &v);
+	if (!told)
+		outcome_tell(l, &v);
 	if (v.fault && !l->json)
 		local_complain(l, &f);
 	return v.exit_code;
@@ -196,7 +232,7 @@ static int apply_input(struct local *l, const struct apply_args *a, struct engin
 	struct fault f = { 0 };
 	int code, rc = KE_OK;
 
-	if (!a->dry_run && ((rc = lock(e, &f)) || (rc = recover(l, e, &f))))
+	if (!a->dry_run && ((rc = turn_take(l, e, &f))))
 		return local_complain(l, &f);
 	if ((rc = observe_policy(e->ps, in->policy, e->kernel, &o, &f)) ||
 	        (rc = plan_build(in->policy, o, e->ceiling, &pl))) {
@@ -242,176 +278,4 @@ int cmd_apply(struct local *l, int argc, char **argv)
 	engine_close(e);
 	input_clear(&in);
 	return code;
-}
-
-static const char revert_help[] = "usage: kedge-agent revert\n"
-                                  "Put every key that was applied since boot back to the value it had "
-                                  "before, in reverse order, verified.\n"
-                                  "Exit status: 0 done (also when nothing was applied), 4 a key could not be "
-                                  "restored, 1 other errors.\n";
-
-/* The canonical form of a kernel text, for people; newly allocated, NULL when memory is short. */
-static char *canonical(const struct name *n, const char *raw)
-{
-	char *text;
-
-	return value_observed(knowledge_shape(n), raw, strlen(raw), &text) ? NULL : text;
-}
-
-static void revert_row_text(struct local *l, const struct revert_row *row)
-{
-	char dotted[NAME_MAX_LEN + 1];
-	char *value = row->unknown ? NULL : canonical(&row->name, row->value);
-	const char *key = name_dotted(&row->name, dotted, sizeof dotted);
-
-	if (row->unknown)
-		buf_fmt(&l->out, "%s: left as it is: its value from before was never known\n", key);
-	else if (row->result.state == RESTORE_FAILED)
-		buf_fmt(&l->out, "%s: not restored to %s: %s\n", key, value ? value : row->value,
-		        row->result.err ? strerror(row->result.err) : "the kernel holds another value");
-	else
-		buf_fmt(&l->out, "%s: %s%s\n", key,
-		        value && !value[0] ? "(empty)"
-		        : value            ? value
-		                           : row->value,
-		        row->result.state == RESTORE_SAME   ? " (was so already)"
-		        : row->result.state == RESTORE_GONE ? " (the key is gone)"
-		                                            : "");
-	free(value);
-}
-
-static void revert_text(struct local *l, const struct revert_report *r)
-{
-	for (size_t i = 0; i < r->n; i++)
-		revert_row_text(l, &r->rows[i]);
-}
-
-static const char *restore_name(const struct revert_row *row)
-{
-	static const char *const names[] = { [RESTORE_SAME] = "already",
-		[RESTORE_WRITTEN] = "restored",
-		[RESTORE_GONE] = "gone",
-		[RESTORE_FAILED] = "failed" };
-
-	return row->unknown ? "unknown" : names[row->result.state];
-}
-
-static void revert_json(struct local *l, const struct revert_report *r, const char *result, int code)
-{
-	struct jsonw w = JSONW_INIT(&l->out, 2);
-	char dotted[NAME_MAX_LEN + 1];
-
-	jsonw_object(&w, NULL);
-	jsonw_int(&w, "kedge_revert", 1);
-	jsonw_string(&w, "result", result);
-	jsonw_int(&w, "exit_code", code);
-	jsonw_array(&w, "keys");
-	for (size_t i = 0; i < r->n; i++) {
-		jsonw_object(&w, NULL);
-		jsonw_string(&w, "key", name_dotted(&r->rows[i].name, dotted, sizeof dotted));
-		jsonw_string(&w, "outcome", restore_name(&r->rows[i]));
-		jsonw_opt_string(&w, "value", r->rows[i].value);
-		jsonw_opt_string(&w, "got", r->rows[i].result.got);
-		jsonw_object_end(&w);
-	}
-	jsonw_array_end(&w);
-	jsonw_object_end(&w);
-	buf_char(&l->out, '\n');
-}
-
-/* Options of a command that takes no arguments. */
-static int no_arguments(struct local *l, int argc, char **argv, const char *help)
-{
-	static const struct option options[] = { LOCAL_OPTIONS };
-	int opt;
-
-	while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
-		int said = local_option(l, opt, argv);
-		if (said == OPTION_HELP)
-			buf_str(&l->out, help);
-		if (said != OPTION_TAKEN)
-			return said;
-	}
-	if (argc != optind) {
-		local_usage(l, "takes no arguments, '%s' given", argv[optind]);
-		return OPTION_WRONG;
-	}
-	return OPTION_TAKEN;
-}
-
-int cmd_revert(struct local *l, int argc, char **argv)
-{
-	struct engine *e = NULL;
-	struct revert_report report = { 0 };
-	struct fault f = { 0 };
-	int code, rc, said = no_arguments(l, argc, argv, revert_help);
-
-	if (said != OPTION_TAKEN)
-		return said == OPTION_HELP ? EXIT_DONE : EXIT_ERROR;
-	if ((rc = engine_open(&l->engine, &e, &f)) || (rc = lock(e, &f)) || (rc = recover(l, e, &f))) {
-		code = local_complain(l, &f);
-		goto out;
-	}
-	rc = apply_revert(e, &report, &f);
-	code = rc == KE_OK || rc == KE_NOENT ? EXIT_DONE : rc == KE_DEGRADED ? EXIT_FAILED : EXIT_ERROR;
-	if (code == EXIT_ERROR) {
-		local_complain(l, &f);
-		goto out;
-	}
-	if (l->json)
-		revert_json(l, &report, rc == KE_NOENT ? "nothing" : rc ? "degraded" : "reverted", code);
-	else if (rc == KE_NOENT)
-		buf_str(&l->out, "nothing was applied since boot\n");
-	else
-		revert_text(l, &report);
-	if (rc == KE_DEGRADED && !l->json)
-		local_complain(l, &f);
-out:
-	revert_report_clear(&report);
-	engine_close(e);
-	return code;
-}
-
-static const char retry_help[] =
-        "usage: kedge-agent retry\n"
-        "Allow a plan that is held (its attempt failed, timed out, or the host went "
-        "down with it) to be applied again.\n"
-        "A daemon that runs is asked to; else what it holds is forgotten for its next "
-        "start.\n";
-
-/* No daemon runs: what it, and `apply`, hold. */
-static int holds_clear(struct local *l, struct fault *f)
-{
-	struct engine *e = NULL;
-	char held[PATH_MAX];
-	int rc = engine_open(&l->engine, &e, f);
-
-	if (!rc)
-		rc = engine_lock(e, f);
-	if (!rc)
-		rc = attempt_clear(e->state_dir, f);
-	if (!rc && snprintf(held, sizeof held, "%s/held.json", e->state_dir) >= (int)sizeof held)
-		rc = fault_set(f, KE_TOOBIG, e->state_dir, NULL, "path too long");
-	if (!rc)
-		rc = file_remove(held, FILE_DURABLE, f);
-	engine_close(e);
-	return rc;
-}
-
-int cmd_retry(struct local *l, int argc, char **argv)
-{
-	struct fault f = { 0 };
-	struct buf answer = BUF_INIT(DAEMON_MAX_ANSWER);
-	int code = EXIT_DONE, said = no_arguments(l, argc, argv, retry_help);
-
-	if (said != OPTION_TAKEN)
-		return said == OPTION_HELP ? EXIT_DONE : EXIT_ERROR;
-	/* What a daemon holds, it lets go of itself. */
-	int rc = daemon_ask(l->engine.run_dir, ASK_RETRY, &answer, &code, &f);
-	if (rc == KE_NOENT)
-		rc = holds_clear(l, &f);
-	else if (!rc && code)
-		rc = fault_set(&f, KE_BUSY, "kedge-agent run", NULL, "%s", buf_text(&answer));
-	buf_free(&answer);
-	return rc ? local_complain(l, &f) : EXIT_DONE;
 }

@@ -67,6 +67,7 @@ int cmd_enrol(struct local *l, int argc, char **argv);
 int cmd_apply(struct local *l, int argc, char **argv);
 int cmd_diff(struct local *l, int argc, char **argv);
 int cmd_verify(struct local *l, int argc, char **argv);
+int cmd_confirm(struct local *l, int argc, char **argv);
 int cmd_revert(struct local *l, int argc, char **argv);
 int cmd_retry(struct local *l, int argc, char **argv);
 int cmd_status(struct local *l, int argc, char **argv);

@@ -1,12 +1,12 @@
 # bash completion for kedge-agent. Install as /usr/share/bash-completion/completions/kedge-agent.
 _kedge_agent() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word command=
-	local commands="run enrol apply diff verify revert retry status lint explain sockets"
+	local commands="run enrol apply confirm diff verify revert retry status lint explain sockets"
 	local common="--format --ceiling --run-dir --state-dir --root --help"
 	case $prev in
 	--format) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
 	--ceiling|--config|--token-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-	--token) COMPREPLY=(); return ;;
+	--token|--confirm-timeout) COMPREPLY=(); return ;;
 	--run-dir|--state-dir|--root) COMPREPLY=($(compgen -d -- "$cur")); return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -18,7 +18,7 @@ _kedge_agent() {
 	enrol) COMPREPLY=($(compgen -W "$common --config --token --token-file --force" -- "$cur")) ;;
 	apply)
 		if [[ $cur == -* ]]; then
-			COMPREPLY=($(compgen -W "$common --dry-run --ignore-unknown --retry --detailed-exitcodes" -- "$cur"))
+			COMPREPLY=($(compgen -W "$common --dry-run --ignore-unknown --retry --detailed-exitcodes --confirm-timeout" -- "$cur"))
 		else
 			COMPREPLY=($(compgen -f -- "$cur"))
 		fi ;;
