@@ -282,7 +282,8 @@ static void cve_2022_29173_rollback_of_other_roles(void **state)
 	struct repo_sim_file *second = repo_sim_files_copy(w->sim->metadata);
 	struct repo_sim_file *old = repo_sim_file(first, "timestamp.json");
 	repo_sim_put(&w->sim->metadata, "timestamp.json", old->data, old->len);
-	refresh(w, KE_ROLLBACK);
+	assert_int_equal(repo_sim_refresh(w->client, w->sim, NOW, &w->f), KE_ROLLBACK);
+	assert_string_equal(w->f.where, "timestamp.json");
 	old = repo_sim_file(second, "timestamp.json");
 	repo_sim_put(&w->sim->metadata, "timestamp.json", old->data, old->len);
 	refresh(w, 0);
@@ -483,6 +484,14 @@ static void cve_2026_6968_writes_stay_in_their_folder(void **state)
 	rmdir(dir);
 }
 
+static void call_it_root(cJSON *part, void *ctx)
+{
+	cJSON *delegations = cJSON_GetObjectItemCaseSensitive(part, "delegations");
+	(void)ctx;
+	tree_set(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(delegations, "roles"), 0), "name",
+	        cJSON_CreateString("root"));
+}
+
 /* python-tuf: the name of a role leads out of the folder for metadata. */
 static void cve_2021_41131_role_names(void **state)
 {
@@ -497,15 +506,9 @@ static void cve_2021_41131_role_names(void **state)
 		assert_null(strchr(file->name, '/'));
 	assert_non_null(repo_sim_file(w->client->cache, "..%2F..%2Fx.json"));
 	/* Nor can a delegated role take the file of a top-level one. */
-	const struct cJSON *key = signkey_public(repo_sim_key(w->sim, "d"));
-	const char *pattern = "*";
-	const struct release_delegation d = { .name = "root",
-		.keys = &key,
-		.n_keys = 1,
-		.threshold = 1,
-		.patterns = &pattern,
-		.n_patterns = 1 };
-	assert_int_equal(release_delegate(w->sim->release, "targets", &d, &w->f), KE_NAME);
+	repo_sim_forge(w->sim, "2.targets.json", (const char *const[]){ "targets" }, 1, call_it_root, NULL);
+	repo_sim_relist(w->sim);
+	refresh_anew(w, KE_NAME);
 }
 
 /* go-tuf: the name of a repository, from a file that others write, is a folder. What kedge makes folders of from such files
