@@ -14,6 +14,9 @@ const crypto = require('crypto');
 const { Readable } = require('stream');
 const Module = require('module');
 
+// Refusals are exceptions, and there are many: nobody looks at where they came from.
+Error.stackTraceLimit = 0;
+
 const modules = path.resolve(process.argv[2]);
 
 // ---- a disk
