@@ -12,7 +12,7 @@ balanced-match 1.0.2 de849e50ed13315ebb84dd4099b5ec2b8c9aa94eed8e21e56f144364ea4
 
 # peers_js FOLDER: tuf-js below FOLDER; JS_MODULES is where. 1, after saying why, when it cannot be had.
 peers_js() {
-	local dir=$1 name version sum file new
+	local dir=$1 name sum file new
 	JS_MODULES=${KEDGE_TUF_JS:-$dir/tuf-js-3.1.0/node_modules}
 	command -v node >/dev/null || { echo "skipped: tuf-js: there is no node"; return 1; }
 	[ ! -e "$JS_MODULES/tuf-js/package.json" ] || return 0
@@ -20,14 +20,16 @@ peers_js() {
 	command -v npm >/dev/null || { echo "skipped: tuf-js: there is no npm to fetch it with"; return 1; }
 	mkdir -p "$dir"
 	new=$(mktemp -d "$dir/new.XXXXXX")
-	while read -r name version sum; do
-		file=$(cd "$new" && timeout 60 npm pack --silent "$name@$version" 2>/dev/null) && [ -f "$new/$file" ] ||
-			{ rm -rf "$new"; echo "skipped: tuf-js: $name $version cannot be fetched"; return 1; }
-		echo "$sum  $new/$file" | sha512sum -c --status || { rm -rf "$new"; echo "$name $version: not the bytes that are known" >&2; exit 1; }
+	# shellcheck disable=SC2046
+	(cd "$new" && timeout 120 npm pack --silent $(awk '{ print $1 "@" $2 }' <<<"$PEERS_JS") >files 2>/dev/null) ||
+		{ rm -rf "$new"; echo "skipped: tuf-js: npm cannot fetch it"; return 1; }
+	while read -r name _ sum; do
+		read -r file <&3
+		echo "$sum  $new/$file" | sha512sum -c --status || { rm -rf "$new"; echo "$name: not the bytes that are known" >&2; exit 1; }
 		mkdir -p "$new/node_modules/$name"
 		tar -xzf "$new/$file" -C "$new/node_modules/$name" --strip-components=1
 		rm "$new/$file"
-	done <<<"$PEERS_JS"
+	done <<<"$PEERS_JS" 3<"$new/files"
 	# Two tests at once may fetch: the first one wins.
 	mv -T "$new" "$dir/tuf-js-3.1.0" 2>/dev/null || rm -rf "$new"
 }
