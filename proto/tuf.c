@@ -16,7 +16,7 @@ const char *const tuf_top_names[TUF_TOP_COUNT + 1] = {
 	[TUF_TARGETS] = "targets",
 };
 
-/* "1", "1.x" or "1.x.y" with decimal numbers; sigstore writes "1.0". */
+/* "1.x.y" with decimal numbers, and the "1.x" that sigstore writes; "1" alone is no version of anything. */
 static bool spec_version_ok(const char *text)
 {
 	unsigned dots = 0;
@@ -29,7 +29,7 @@ static bool spec_version_ok(const char *text)
 		if (*p != '.' && (*p < '0' || *p > '9'))
 			return false;
 	}
-	return true;
+	return dots > 0;
 }
 
 int tuf_header_parse(const struct place *at, const char *type, struct tuf_header *ret, struct fault *f)

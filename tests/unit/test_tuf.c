@@ -19,6 +19,7 @@ static const struct tuf_row headers[] = {
 	{ H("\"10.0.0\"", "1", DATE), KE_SCHEMA, NULL, "which begins with 1" },
 	{ H("\"1.0.0.0\"", "1", DATE), KE_SCHEMA, NULL, "too many parts" },
 	{ H("\"1.\"", "1", DATE), KE_SCHEMA, NULL, "an empty part" },
+	{ H("\"1\"", "1", DATE), KE_SCHEMA, NULL, "no version: neither three parts nor sigstore's two" },
 	{ H("\"1.a\"", "1", DATE), KE_SCHEMA, NULL, "letters" },
 	{ H("1", "1", DATE), KE_SCHEMA, "spec_version", "a number" },
 	{ H("\"1.0.0\"", "0", DATE), KE_RANGE, "version", "version zero" },
