@@ -36,6 +36,9 @@ static void draft_free(struct draft *d)
 		return;
 	cJSON_Delete(d->tree);
 	cJSON_Delete(d->next);
+	trust_doc_free(&d->base);
+	trust_doc_free(&d->fresh);
+	envelope_free(d->held);
 	free(d->name);
 	free(d);
 }
@@ -193,8 +196,8 @@ int release_load(struct release *r, const char *role, const void *data, size_t l
 	if (!rc)
 		rc = release_draft_add(
 		        r, role, cJSON_Duplicate(part.node, true), trust_doc_header(&doc)->version, f);
-	if (!rc && doc.root)
-		trust_doc_move(&r->root, &doc);
+	if (!rc)
+		trust_doc_move(doc.root ? &r->root : &release_find(r, role)->base, &doc);
 	trust_doc_free(&doc);
 	if (rc)
 		fault_at(f, "%s", role);

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/envelope.h"
 #include "proto/err.h"
 #include "proto/signkey.h"
 
@@ -91,5 +92,54 @@ struct release_files {
 int release_write(struct release *r, int64_t now, const struct signkey *const *keys, size_t n,
         struct release_files *ret, struct fault *f);
 void release_files_free(struct release_files *files);
+
+/* ---- several people ----
+ *
+ * Where the keys at hand do not suffice, a role's next version is kept with the signatures it has: as an ordinary
+ * metadata file, in which an empty "sig" holds the place of each key that may still sign. Snapshot and timestamp list
+ * the final bytes of the others, so they are made when all others are complete. */
+struct release_pending {
+	char *role;
+	char *name; /* "7.targets.json", always with the version */
+	int64_t version, expires;
+	char *data; /* the file so far; NULL: it is made once the others are complete */
+	size_t len;
+	unsigned have, need;               /* valid signatures by different keys of the role */
+	unsigned have_before, need_before; /* root: by the keys of the root before it; 0 of 0 for others */
+	bool ready;                        /* it has all signatures, and waits for others */
+	char **may;                        /* ids of keys that would help and have not signed */
+	size_t n_may;
+};
+struct release_pendings {
+	struct release_pending *list; /* in the order in which they are completed */
+	size_t n;
+};
+void release_pendings_free(struct release_pendings *p);
+
+/* Take a pending file of ROLE back: its content becomes the edited state, its signatures count in the next write as long
+ * as the content stays. Load root first, a delegating role before its delegated ones. Refused: a version that does not
+ * follow the published one (KE_ROLLBACK), a bad signature under the id of a key that the role names (KE_SIGNATURE).
+ * Signatures by other keys are dropped. */
+int release_pending_load(struct release *r, const char *role, const void *data, size_t len, struct fault *f);
+/* Add the signatures of a file that somebody signed elsewhere. KE_MISMATCH: its signed part is none of those that were
+ * loaded; KE_SIGNATURE: a bad signature under the id of a key that the role names. *RET_ROLE (may be NULL) is which,
+ * *RET_NEW how many signatures were new. */
+int release_pending_merge(struct release *r, const void *data, size_t len, const char **ret_role,
+        size_t *ret_new, struct fault *f);
+/* Write like release_write(), but when keys are too few *RET has no files, *PENDING (release_pendings_free() it) has
+ * all roles that change, and R stays as it is. Otherwise *PENDING is empty. */
+int release_sign(struct release *r, int64_t now, const struct signkey *const *keys, size_t n,
+        struct release_files *ret, struct release_pendings *pending, struct fault *f);
+/* What release_sign() would sign, with the signatures that are held and no new ones. R stays as it is. */
+int release_preview(struct release *r, int64_t now, struct release_pendings *ret, struct fault *f);
+
+/* Is ROLE going to get a new version in the next write? */
+bool release_changed(const struct release *r, const char *role);
+/* The name of the Ith role that is loaded, in the order of loading; NULL behind the last. */
+const char *release_role(const struct release *r, size_t i);
+/* The published signed part of ROLE, owned by R; NULL when there is none. */
+const struct cJSON *release_published(const struct release *r, const char *role);
+/* Who signs ROLE by what is published, owned by R; NULL when nobody is named. Valid until the next write. */
+const struct signers *release_signers(const struct release *r, const char *role);
 
 #endif

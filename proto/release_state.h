@@ -1,4 +1,5 @@
-/* release_state.h — what release.c (edits) and release_write.c (writing) share. Nobody else includes this. */
+/* release_state.h — what release.c (edits), release_write.c (writing), release_pending.c (signatures that come one after
+ * another) and release_check.c share. Nobody else includes this. */
 #ifndef KEDGE_PROTO_RELEASE_STATE_H
 #define KEDGE_PROTO_RELEASE_STATE_H
 
@@ -12,6 +13,9 @@ struct draft {
 	struct cJSON *next; /* while writing: the tree with its new version */
 	int64_t version;    /* last used; 0: never written */
 	bool dirty;
+	struct trust_doc base;  /* as published; empty for root, which is in struct release */
+	struct trust_doc fresh; /* while writing: what becomes the base */
+	struct envelope *held;  /* the pending file that TREE came from; NULL: none */
 	struct draft *link;
 };
 
@@ -27,5 +31,18 @@ int release_draft_add(
         struct release *r, const char *name, struct cJSON *tree, int64_t version, struct fault *f);
 /* KEY into the map KEYS under its id, and the id into the list KEYIDS, each once. KE_KEY: clients cannot use it. */
 int release_key_list(struct cJSON *keys, struct cJSON *keyids, const struct cJSON *key, struct fault *f);
+
+/* Sign D's next tree for WHO and ALSO (may be NULL) with those of the N KEYS that they name, on top of what D holds. A
+ * role that held signatures suffice for gets no more, so that its bytes, and what lists them, stay. *RET is complete
+ * but for the version, and allocated. */
+int release_seal(const struct draft *d, const struct signers *who, const struct signers *also,
+        const struct signkey *const *keys, size_t n, struct release_pending *ret, struct fault *f);
+/* Free what ITEM holds. */
+void release_pending_clear(struct release_pending *item);
+/* Refuse a signed part that other clients could not read, or whose thresholds cannot be reached (release_check.c):
+ * unknown key types, roles besides the four, key ids that are listed twice or without a key. KE_KEY, KE_NAME,
+ * KE_DUPLICATE, KE_RANGE. */
+int release_check_root(const struct cJSON *tree, struct fault *f);
+int release_check_targets(const struct cJSON *tree, struct fault *f);
 
 #endif
