@@ -211,8 +211,8 @@ int ctl_policy_publish(struct ctl *c)
 	if (!rc && c->json)
 		ctl_json_end(c, &json);
 	work_end(&w);
-	if (!rc && args_has(&c->args, "publish") && !(rc = repo_send(c, c->args.words[0], NULL, &f)) &&
-	        !c->json)
+	if (!rc && !w.pending && args_has(&c->args, "publish") &&
+	        !(rc = repo_send(c, c->args.words[0], NULL, &f)) && !c->json)
 		buf_str(&c->out, args_has(&c->args, "dry-run") ? "" : "published\n");
 	policy_file_clear(&p);
 	return rc ? ctl_complain(c, &f) : CTL_DONE;

@@ -265,8 +265,8 @@ static int rollout_run(struct ctl *c, bool plan,
 		rc = sign(&w, r, text, len, &f);
 	}
 	work_end(&w);
-	if (!rc && args_has(&c->args, "publish") && !(rc = repo_send(c, c->args.words[0], NULL, &f)) &&
-	        !c->json)
+	if (!rc && !w.pending && args_has(&c->args, "publish") &&
+	        !(rc = repo_send(c, c->args.words[0], NULL, &f)) && !c->json)
 		buf_str(&c->out, args_has(&c->args, "dry-run") ? "" : "published\n");
 	free(text);
 	rollout_free(r);

@@ -67,8 +67,11 @@ int ctl_limit(const struct ctl *c, int64_t preset, int64_t *ret, struct fault *f
 int ctl_repo_init(struct ctl *c); /* cmd_repo.c */
 int ctl_repo_add(struct ctl *c);
 int ctl_repo_refresh(struct ctl *c);
-int ctl_repo_rotate(struct ctl *c);
 int ctl_repo_verify(struct ctl *c);
+int ctl_repo_rotate(struct ctl *c); /* cmd_rotate.c */
+int ctl_repo_key(struct ctl *c);
+int ctl_repo_sign(struct ctl *c);     /* cmd_sign.c */
+int ctl_repo_status(struct ctl *c);   /* cmd_repo_status.c */
 int ctl_repo_publish(struct ctl *c);  /* cmd_publish.c */
 int ctl_policy_import(struct ctl *c); /* cmd_policy.c */
 int ctl_policy_export(struct ctl *c);

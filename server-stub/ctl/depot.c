@@ -27,23 +27,6 @@ const struct depot_plan depot_plan_default = {
 	        [TUF_TIMESTAMP] = 7 * DAY },
 };
 
-struct put {
-	char *file; /* below the depot */
-	char *data;
-	size_t len;
-	struct put *next;
-};
-
-struct depot {
-	char *dir;
-	int lock;
-	struct depot_conf conf;
-	struct release *release;
-	struct trust_doc root, targets;
-	bool touched[TUF_TOP_COUNT];
-	struct put *puts;
-};
-
 static int no_memory(struct fault *f)
 {
 	return fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");
@@ -138,6 +121,17 @@ static int lock(struct depot *d, struct fault *f)
 	return rc;
 }
 
+/* There is nothing but a pending version 1: edit an empty repository. */
+static int begin_unborn(struct depot *d, struct fault *f)
+{
+	d->unborn = true;
+	for (size_t i = 0; i < d->n_waiting; i++)
+		if (strcmp(d->waiting[i].name, "1.root.json") == 0)
+			return release_init(d->release, true, f);
+	return fault_set(f, KE_NOENT, d->dir, "make one with kedge repo init",
+	        "is no repository: there is no metadata/1.root.json");
+}
+
 static int depot_new(const char *dir, struct depot **ret, struct fault *f)
 {
 	struct depot *d = calloc(1, sizeof *d);
@@ -154,27 +148,97 @@ static int depot_new(const char *dir, struct depot **ret, struct fault *f)
 	return rc;
 }
 
-int depot_open(const char *dir, struct depot **ret, struct fault *f)
+/* Locked, recovered, loaded. */
+static int open_any(const char *dir, struct depot **ret, struct fault *f)
 {
 	struct depot *d = NULL;
-
-	if (newest_root(dir) == 0)
-		return fault_set(f, KE_NOENT, dir, "make one with kedge repo init",
-		        "is no repository: there is no metadata/1.root.json");
 	int rc = depot_new(dir, &d, f);
+
 	if (rc)
 		return rc;
 	rc = lock(d, f);
 	if (!rc)
 		rc = stage_recover(dir, f);
 	if (!rc)
+		rc = pending_recover(dir, f);
+	if (!rc)
 		rc = depot_conf_read(dir, &d->conf, f);
 	if (!rc)
-		rc = load_all(d, f);
+		rc = pending_scan(d, f);
+	if (!rc)
+		rc = newest_root(dir) > 0 ? load_all(d, f) : begin_unborn(d, f);
 	if (rc)
 		depot_close(d);
 	else
 		*ret = d;
+	return rc;
+}
+
+/* Is DIR a repository, or going to be one? Nothing is made in a directory that is none. */
+static int check_there(const char *dir, bool *ret_unborn, struct fault *f)
+{
+	char *path = depot_path(dir, "pending/1.root.json");
+	bool there = newest_root(dir) > 0, waits = path && access(path, F_OK) == 0;
+
+	free(path);
+	*ret_unborn = !there;
+	if (there || waits)
+		return KE_OK;
+	return fault_set(f, KE_NOENT, dir, "make one with kedge repo init",
+	        "is no repository: there is no metadata/1.root.json");
+}
+
+int depot_open(const char *dir, struct depot **ret, struct fault *f)
+{
+	bool unborn;
+	int rc = check_there(dir, &unborn, f);
+
+	if (!rc && unborn)
+		rc = fault_set(f, KE_NOENT, dir, "finish it with kedge repo sign",
+		        "version 1 of this repository waits for signatures");
+	return rc ? rc : open_any(dir, ret, f);
+}
+
+int depot_resume(const char *dir, int64_t now, struct depot **ret, struct fault *f)
+{
+	struct depot *d = NULL;
+	bool unborn;
+	int rc = check_there(dir, &unborn, f);
+
+	if (!rc)
+		rc = open_any(dir, &d, f);
+	if (rc)
+		return rc;
+	rc = pending_load(d, now, f);
+	if (rc)
+		depot_close(d);
+	else
+		*ret = d;
+	return rc;
+}
+
+int depot_discard(const char *dir, bool dry_run, struct buf *names, struct fault *f)
+{
+	struct depot *d = NULL;
+	bool unborn;
+	int rc = check_there(dir, &unborn, f);
+
+	if (!rc)
+		rc = depot_new(dir, &d, f);
+	if (rc)
+		return rc;
+	rc = lock(d, f);
+	if (!rc)
+		rc = stage_recover(dir, f);
+	if (!rc)
+		rc = pending_recover(dir, f);
+	if (!rc)
+		rc = pending_scan(d, f);
+	for (size_t i = 0; i < d->n_waiting && !rc; i++)
+		buf_fmt(names, "%s\n", d->waiting[i].name);
+	if (!rc && !dry_run)
+		rc = pending_drop_in(dir, f);
+	depot_close(d);
 	return rc;
 }
 
@@ -189,6 +253,7 @@ void depot_close(struct depot *d)
 		free(p->data);
 		free(p);
 	}
+	pending_forget(d);
 	trust_doc_free(&d->root);
 	trust_doc_free(&d->targets);
 	release_free(d->release);
@@ -212,6 +277,21 @@ const struct tuf_targets *depot_targets(const struct depot *d)
 int64_t depot_version(const struct depot *d, const char *role)
 {
 	return release_version(d->release, role);
+}
+
+const struct tuf_root *depot_root(const struct depot *d)
+{
+	return d->root.root;
+}
+
+struct release *depot_release(struct depot *d)
+{
+	return d->release;
+}
+
+bool depot_waits(const struct depot *d)
+{
+	return d->n_waiting > 0;
 }
 
 /* ---- targets ---- */
@@ -298,6 +378,8 @@ int depot_touch(struct depot *d, const char *role, struct fault *f)
 	enum tuf_top top = TUF_ROOT;
 	int rc = role_index(role, &top, f);
 
+	if (!rc)
+		rc = pending_refuse(d, role, f);
 	if (rc)
 		return rc;
 	d->touched[top] = true;
@@ -314,6 +396,11 @@ int depot_rotate(struct depot *d, const char *role, struct keyring *k, struct bu
 	enum tuf_top top = TUF_ROOT;
 	int rc = role_index(role, &top, f);
 
+	/* Before any key is made. */
+	if (!rc)
+		rc = pending_refuse(d, "root", f);
+	if (!rc)
+		rc = pending_refuse(d, role, f);
 	if (rc)
 		return rc;
 	const struct signers *now = &d->root.root->roles[top];
@@ -332,68 +419,27 @@ int depot_rotate(struct depot *d, const char *role, struct keyring *k, struct bu
 	return rc ? rc : depot_touch(d, role, f);
 }
 
-/* ---- writing ---- */
-
-static int write_puts(const struct depot *d, struct fault *f)
-{
-	int rc = KE_OK;
-
-	for (const struct put *p = d->puts; p && !rc; p = p->next) {
-		char *path = depot_path(d->dir, p->file), *folder = path ? strdup(path) : NULL;
-		if (!folder) {
-			free(path);
-			return no_memory(f);
-		}
-		*strrchr(folder, '/') = '\0';
-		rc = dir_make(folder, 0755, f);
-		if (!rc)
-			rc = file_replace(path, p->data, p->len, 0644, FILE_DURABLE, f);
-		free(folder);
-		free(path);
-	}
-	return rc;
-}
-
-int depot_write(struct depot *d, const struct keyring *k, int64_t now, bool dry_run,
-        struct release_files *ret, struct fault *f)
-{
-	struct release_files files = { 0 };
-	const struct signkey *keys[KEYRING_MAX];
-	int rc = KE_OK;
-
-	for (size_t i = 0; i < k->n; i++)
-		keys[i] = k->keys[i];
-	for (int i = 0; i < TUF_TOP_COUNT && !rc; i++)
-		if (d->touched[i])
-			rc = release_expires(d->release, tuf_top_names[i], now + d->conf.lifetime[i], f);
-	if (!rc)
-		rc = release_write(d->release, now, keys, k->n, &files, f);
-	if (!rc && !dry_run)
-		rc = write_puts(d, f);
-	if (!rc && !dry_run && files.n)
-		rc = stage_switch(d->dir, &files, f);
-	if (rc) {
-		release_files_free(&files);
-		return rc;
-	}
-	memset(d->touched, 0, sizeof d->touched);
-	*ret = files;
-	return KE_OK;
-}
-
 /* ---- making ---- */
+
+static size_t imported(const struct depot_plan *plan, enum tuf_top role)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n_imports; i++)
+		n += plan->imports[i].role == role;
+	return n;
+}
 
 static int plan_check(const struct depot_plan *plan, struct fault *f)
 {
 	for (int i = 0; i < TUF_TOP_COUNT; i++) {
-		if (plan->n_keys[i] < 1 || plan->n_keys[i] > 16)
-			return fault_set(
-			        f, KE_RANGE, tuf_top_names[i], NULL, "1 to 16 keys, not %u", plan->n_keys[i]);
-		if (plan->threshold[i] < 1 || plan->threshold[i] > plan->n_keys[i])
+		size_t n = plan->n_keys[i] + imported(plan, (enum tuf_top)i);
+		if (plan->n_keys[i] > 16 || n < 1 || n > 16)
+			return fault_set(f, KE_RANGE, tuf_top_names[i], NULL, "1 to 16 keys, not %zu", n);
+		if (plan->threshold[i] < 1 || plan->threshold[i] > n)
 			return fault_set(f, KE_RANGE, tuf_top_names[i],
 			        "make more keys, or lower the threshold",
-			        "a threshold of %u cannot be reached with %u keys", plan->threshold[i],
-			        plan->n_keys[i]);
+			        "a threshold of %u cannot be reached with %zu keys", plan->threshold[i], n);
 	}
 	return KE_OK;
 }
@@ -413,6 +459,9 @@ static int init_roles(struct depot *d, const struct depot_plan *plan, struct key
 			rc = release_threshold(d->release, tuf_top_names[i], plan->threshold[i], f);
 		d->touched[i] = true;
 	}
+	for (size_t i = 0; i < plan->n_imports && !rc; i++)
+		rc = release_key_add(
+		        d->release, tuf_top_names[plan->imports[i].role], plan->imports[i].key, f);
 	return rc;
 }
 
@@ -420,6 +469,10 @@ static int init_roles(struct depot *d, const struct depot_plan *plan, struct key
 static int conf_make(struct depot *d, const struct depot_plan *plan, struct fault *f)
 {
 	memcpy(d->conf.lifetime, plan->lifetime, sizeof d->conf.lifetime);
+	/* With imports alone no key was made. */
+	int rc = dir_make(plan->keys, 0700, f);
+	if (rc)
+		return rc;
 	d->conf.keys = realpath(plan->keys, NULL);
 	if (!d->conf.keys)
 		return fault_set(f, err_from_errno(errno), plan->keys, NULL, "%s", strerror(errno));
@@ -439,19 +492,41 @@ static int folders_make(const char *dir, struct fault *f)
 	return rc;
 }
 
+static int check_free(const char *dir, struct fault *f)
+{
+	bool unborn;
+
+	if (newest_root(dir) > 0)
+		return fault_set(f, KE_EXIST, dir, "use another directory", "there is a repository already");
+	if (check_there(dir, &unborn, NULL) == KE_OK)
+		return fault_set(f, KE_EXIST, dir, "finish or discard it with kedge repo sign",
+		        "version 1 of a repository waits for signatures there");
+	return KE_OK;
+}
+
+/* The keys that sign version 1: new ones, and with imports those that are there. */
+static int init_keys(const struct depot_plan *plan, struct keyring *ret, struct fault *f)
+{
+	if (plan->n_imports && access(plan->keys, F_OK) == 0)
+		return keyring_load(plan->keys, plan->passphrase, ret, f);
+	*ret = (struct keyring){ .dir = strdup(plan->keys) };
+	if (plan->passphrase)
+		ret->passphrase = strdup(plan->passphrase);
+	return ret->dir && (!plan->passphrase || ret->passphrase) ? KE_OK : no_memory(f);
+}
+
 int depot_init(const char *dir, const struct depot_plan *plan, int64_t now, struct fault *f)
 {
 	struct depot *d = NULL;
-	struct keyring k = { .dir = strdup(plan->keys) };
+	struct keyring k = { 0 };
 	struct release_files files = { 0 };
+	struct release_pendings pending = { 0 };
 	int rc = plan_check(plan, f);
 
-	if (!rc && newest_root(dir) > 0)
-		rc = fault_set(f, KE_EXIST, dir, "use another directory", "there is a repository already");
-	if (!rc && plan->passphrase)
-		k.passphrase = strdup(plan->passphrase);
-	if (!rc && (!k.dir || (plan->passphrase && !k.passphrase)))
-		rc = no_memory(f);
+	if (!rc)
+		rc = check_free(dir, f);
+	if (!rc)
+		rc = init_keys(plan, &k, f);
 	if (!rc)
 		rc = folders_make(dir, f);
 	if (!rc)
@@ -461,12 +536,15 @@ int depot_init(const char *dir, const struct depot_plan *plan, int64_t now, stru
 	if (!rc)
 		rc = stage_recover(dir, f);
 	if (!rc)
+		rc = pending_recover(dir, f);
+	if (!rc)
 		rc = init_roles(d, plan, &k, f);
 	if (!rc)
 		rc = conf_make(d, plan, f);
 	if (!rc)
-		rc = depot_write(d, &k, now, false, &files, f);
+		rc = depot_sign(d, &k, now, false, &files, &pending, f);
 	release_files_free(&files);
+	release_pendings_free(&pending);
 	keyring_clear(&k);
 	depot_close(d);
 	return rc;
