@@ -87,6 +87,9 @@ static int sign_pending(struct work *w, int64_t now, struct jsonw *json, struct 
 	struct ctl *c = w->ctl;
 	int rc;
 
+	if (!depot_waits(w->depot) && args_has(&c->args, "merge"))
+		return fault_set(f, KE_NOENT, c->args.words[0], NULL,
+		        "nothing is pending that carried files could belong to");
 	if (!depot_waits(w->depot)) {
 		if (!json)
 			buf_str(&c->out, "nothing is pending\n");
