@@ -20,7 +20,7 @@
 enum {
 	CTL_DONE = 0,    /* done; the same */
 	CTL_ERROR = 1,   /* usage, unreadable file, no connection */
-	CTL_DIFFERS = 2, /* diff: differs; lint: warnings */
+	CTL_DIFFERS = 2, /* diff: differs; lint: warnings; repo status: something is due */
 	CTL_FAILED = 4,  /* not verified, refused; lint: errors */
 };
 
