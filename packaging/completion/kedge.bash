@@ -26,7 +26,7 @@ _kedge() {
 	if [[ $cur == -* ]]; then
 		local options=
 		case "${words[0]:-} ${words[1]:-}" in
-		"repo init") options="--keys --passphrase-file --root-keys --root-key --threshold-root --targets-keys --targets-key --targets-threshold --expires" ;;
+		"repo init") options="--keys --passphrase-file --root-keys --root-key --threshold-root --targets-keys --targets-key --targets-threshold --expires --dry-run" ;;
 		"repo add"|"repo refresh") options="--keys --passphrase-file --dry-run" ;;
 		"repo rotate") options="--keys --passphrase-file --dry-run --add --drop --threshold" ;;
 		"repo key") options="--keys --passphrase-file --type --dry-run" ;;

@@ -281,6 +281,33 @@ static int init_run(struct ctl *c, const char *dir, struct depot_plan *plan, str
 	return rc;
 }
 
+/* Version 1 as it would be; its new keys are others each time. */
+static int init_dry(
+        struct ctl *c, const char *dir, struct depot_plan *plan, struct jsonw *json, struct fault *f)
+{
+	struct release_pendings list = { 0 };
+	struct depot *d = NULL;
+	char *passphrase = NULL;
+	int64_t now = clock_wall(c->clock);
+	int rc = passphrase_read(c->config.keys_passphrase_file, &passphrase, f);
+
+	plan->passphrase = passphrase;
+	if (!rc)
+		rc = depot_imagine(dir, plan, &d, f);
+	if (!rc)
+		rc = depot_preview(d, now, &list, f);
+	if (!rc && json)
+		jsonw_bool(json, "dry_run", true);
+	if (!rc)
+		rc = tell_signing(c, depot_release(d), &list, json, f);
+	if (!rc && !json)
+		buf_fmt(&c->out, "would make the repository %s, and keys in %s\n", dir, plan->keys);
+	passphrase_free(passphrase);
+	release_pendings_free(&list);
+	depot_close(d);
+	return rc;
+}
+
 int ctl_repo_init(struct ctl *c)
 {
 	const char *dir = c->args.words[0];
@@ -296,16 +323,18 @@ int ctl_repo_init(struct ctl *c)
 		rc = imports_read(c, "targets-key", TUF_TARGETS, &im, &f);
 	plan.imports = im.list;
 	plan.n_imports = im.n;
-	if (!rc)
+	bool dry = args_has(&c->args, "dry-run");
+	if (!rc && !dry)
 		rc = init_run(c, dir, &plan, &f);
 	if (!rc && c->json) {
 		w = ctl_json(c, "kedge_repo");
 		jsonw_string(&w, "dir", dir);
 		jsonw_string(&w, "keys", plan.keys);
-		jsonw_bool(&w, "encrypted", plan.passphrase != NULL);
+		jsonw_bool(&w, "encrypted", c->config.keys_passphrase_file != NULL);
 	}
 	if (!rc)
-		rc = init_tell(c, dir, c->json ? &w : NULL, &f);
+		rc = dry ? init_dry(c, dir, &plan, c->json ? &w : NULL, &f)
+		         : init_tell(c, dir, c->json ? &w : NULL, &f);
 	if (!rc && c->json)
 		ctl_json_end(c, &w);
 	imports_free(&im);

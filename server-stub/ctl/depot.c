@@ -515,18 +515,45 @@ static int init_keys(const struct depot_plan *plan, struct keyring *ret, struct 
 	return ret->dir && (!plan->passphrase || ret->passphrase) ? KE_OK : no_memory(f);
 }
 
+/* What can be refused before anything is made. */
+static int init_begin(const char *dir, const struct depot_plan *plan, struct keyring *k, struct fault *f)
+{
+	int rc = plan_check(plan, f);
+
+	if (!rc)
+		rc = check_free(dir, f);
+	return rc ? rc : init_keys(plan, k, f);
+}
+
+int depot_imagine(const char *dir, const struct depot_plan *plan, struct depot **ret, struct fault *f)
+{
+	struct depot *d = NULL;
+	struct keyring k = { 0 };
+	int rc = init_begin(dir, plan, &k, f);
+
+	k.dry = true;
+	if (!rc)
+		rc = depot_new(dir, &d, f);
+	if (!rc) {
+		memcpy(d->conf.lifetime, plan->lifetime, sizeof d->conf.lifetime);
+		rc = init_roles(d, plan, &k, f);
+	}
+	keyring_clear(&k);
+	if (rc)
+		depot_close(d);
+	else
+		*ret = d;
+	return rc;
+}
+
 int depot_init(const char *dir, const struct depot_plan *plan, int64_t now, struct fault *f)
 {
 	struct depot *d = NULL;
 	struct keyring k = { 0 };
 	struct release_files files = { 0 };
 	struct release_pendings pending = { 0 };
-	int rc = plan_check(plan, f);
+	int rc = init_begin(dir, plan, &k, f);
 
-	if (!rc)
-		rc = check_free(dir, f);
-	if (!rc)
-		rc = init_keys(plan, &k, f);
 	if (!rc)
 		rc = folders_make(dir, f);
 	if (!rc)

@@ -50,6 +50,9 @@ extern const struct depot_plan depot_plan_default;
 /* Make DIR with new keys and version 1 of all roles. Where imported keys have to sign, too, version 1 stays pending. KE_EXIST
  * when there is a repository, KE_RANGE for a threshold that the keys cannot reach. */
 int depot_init(const char *dir, const struct depot_plan *plan, int64_t now, struct fault *f);
+/* The same checks, and the repository in memory alone, for depot_preview(): no directory and no key is made.
+ * depot_close() it. */
+int depot_imagine(const char *dir, const struct depot_plan *plan, struct depot **ret, struct fault *f);
 /* Open DIR for changes (KE_BUSY while somebody else does), finishing a switch that a crash interrupted. Signatures are
  * checked, expiry is not: an expired repository is there to be refreshed. depot_close() it. */
 int depot_open(const char *dir, struct depot **ret, struct fault *f);

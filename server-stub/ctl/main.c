@@ -9,7 +9,7 @@
 static const struct command commands[] = {
 	{ "repo init", ctl_repo_init, "DIR", 1, 1,
 	        "keys passphrase-file root-keys root-key threshold-root targets-keys targets-key "
-	        "targets-threshold expires",
+	        "targets-threshold expires dry-run",
 	        "make signing keys and an empty signed repository in DIR" },
 	{ "repo add", ctl_repo_add, "DIR TARGETPATH FILE", 3, 3, SIGN,
 	        "sign FILE into the repository as TARGETPATH" },

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include <cJSON.h>
+
 #include "proto/tuf.h"
 #include "server-stub/ctl/writer.h"
 
@@ -59,7 +61,8 @@ static bool same_target(const struct tuf_target *a, const struct tuf_target *b)
 	return a->length == b->length && a->hashes.has_sha256 == b->hashes.has_sha256 &&
 	       a->hashes.has_sha512 == b->hashes.has_sha512 &&
 	       memcmp(a->hashes.sha256, b->hashes.sha256, sizeof a->hashes.sha256) == 0 &&
-	       memcmp(a->hashes.sha512, b->hashes.sha512, sizeof a->hashes.sha512) == 0;
+	       memcmp(a->hashes.sha512, b->hashes.sha512, sizeof a->hashes.sha512) == 0 &&
+	       !a->custom == !b->custom && (!a->custom || cJSON_Compare(a->custom, b->custom, true));
 }
 
 /* Both lists are sorted by path. */
@@ -149,6 +152,29 @@ static void diff_delegations(const struct tuf_targets *old, const struct tuf_tar
 
 /* ---- */
 
+/* Members that no client of ours reads are signed like the others: that they differ is said, at least. */
+static void diff_others(const struct cJSON *old, const struct cJSON *new, struct buf *out)
+{
+	static const char *const shown[] = { "version", "expires", "keys", "roles", "consistent_snapshot",
+		"targets", "delegations" };
+	const cJSON *lists[] = { old, new };
+
+	for (int side = 0; side < 2; side++)
+		for (const cJSON *m = lists[side] ? lists[side]->child : NULL; m; m = m->next) {
+			const cJSON *other = cJSON_GetObjectItemCaseSensitive(lists[!side], m->string);
+			bool skip = side == 0 && other; /* said from the other side */
+			for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
+				skip |= strcmp(m->string, shown[i]) == 0;
+			if (skip || (other && cJSON_Compare(m, other, true)) ||
+			        (!old && m->string[0] == '_') ||
+			        (!old && strcmp(m->string, "spec_version") == 0))
+				continue;
+			buf_fmt(out, "%c member ", other ? '~' : side ? '+' : '-');
+			text_safe(out, m->string);
+			buf_char(out, '\n');
+		}
+}
+
 static int read_root(const struct cJSON *tree, struct tuf_root **ret, struct fault *f)
 {
 	struct place at = place_root(tree);
@@ -187,6 +213,8 @@ int meta_diff(
 			diff_listed(was, is, out);
 		}
 	}
+	if (!rc)
+		diff_others(old, new, out);
 	tuf_root_free(root_was);
 	tuf_root_free(root_is);
 	tuf_targets_free(was);

@@ -135,6 +135,33 @@ static void keys_of_a_root(void **state)
 	repo_sim_free(sim);
 }
 
+/* What clients do not read is signed, too. */
+static void members_nobody_reads(void **state)
+{
+	(void)state;
+	struct repo_sim *sim = repo_sim_new();
+	repo_sim_target(sim, "targets", "a", "1");
+	repo_sim_publish(sim);
+	cJSON *one = cJSON_Duplicate(now(sim, "targets"), true), *two = cJSON_Duplicate(one, true);
+	cJSON_AddStringToObject(two, "x-note", "1");
+	expect("targets", one, two, "+ member x-note\n");
+	expect("targets", two, one, "- member x-note\n");
+	cJSON_SetValuestring(cJSON_GetObjectItem(two, "spec_version"), "1.0.0");
+	expect("targets", one, two, "~ member spec_version\n+ member x-note\n");
+	expect("targets", NULL, two, "+ target a (1 bytes)\n+ member x-note\n");
+	cJSON *target = cJSON_GetObjectItem(cJSON_GetObjectItem(one, "targets"), "a");
+	cJSON_AddItemToObject(target, "custom", cJSON_Parse("{\"n\":1}"));
+	expect("targets", now(sim, "targets"), one, "~ target a (1 bytes)\n");
+	cJSON *other = cJSON_Duplicate(one, true);
+	target = cJSON_GetObjectItem(cJSON_GetObjectItem(other, "targets"), "a");
+	cJSON_SetNumberValue(cJSON_GetObjectItem(cJSON_GetObjectItem(target, "custom"), "n"), 2);
+	expect("targets", one, other, "~ target a (1 bytes)\n");
+	cJSON_Delete(one);
+	cJSON_Delete(two);
+	cJSON_Delete(other);
+	repo_sim_free(sim);
+}
+
 /* A carried file may hold anything. */
 static void no_roles_are_refused(void **state)
 {
@@ -164,6 +191,7 @@ int main(void)
 		cmocka_unit_test(targets_line_by_line),
 		cmocka_unit_test(delegations),
 		cmocka_unit_test(keys_of_a_root),
+		cmocka_unit_test(members_nobody_reads),
 		cmocka_unit_test(no_roles_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
