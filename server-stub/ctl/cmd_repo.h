@@ -17,6 +17,8 @@ int work_begin(struct ctl *c, const char *dir, struct work *w, struct fault *f);
  * JSON document JSON (NULL: as text). */
 int work_write(struct work *w, struct jsonw *json, struct fault *f);
 void work_end(struct work *w);
+/* A whole command: open args.words[0], CHANGE it, write, answer as JSON document NAME. Returns the exit code. */
+int work_author(struct ctl *c, const char *name, int (*change)(struct work *w, struct fault *f));
 /* Verify DIR as a client and send all of it to the server. COUNT (may be NULL) is how many files were sent. */
 int repo_send(struct ctl *c, const char *dir, size_t *ret_count, struct fault *f);
 

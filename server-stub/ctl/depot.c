@@ -16,7 +16,8 @@
 #include "proto/trust_doc.h"
 #include "server-stub/ctl/depot_in.h"
 
-#define DAY 86400
+#define DAY           86400
+#define KEYS_PER_ROLE 16 /* that repo init makes */
 
 const struct depot_plan depot_plan_default = {
 	.n_keys = { 1, 1, 1, 1 },
@@ -25,23 +26,7 @@ const struct depot_plan depot_plan_default = {
 	        [TUF_TARGETS] = 180 * DAY,
 	        [TUF_SNAPSHOT] = 30 * DAY,
 	        [TUF_TIMESTAMP] = 7 * DAY },
-};
-
-struct put {
-	char *file; /* below the depot */
-	char *data;
-	size_t len;
-	struct put *next;
-};
-
-struct depot {
-	char *dir;
-	int lock;
-	struct depot_conf conf;
-	struct release *release;
-	struct trust_doc root, targets;
-	bool touched[TUF_TOP_COUNT];
-	struct put *puts;
+	.shard_above = RELEASE_SHARD_ABOVE,
 };
 
 static int no_memory(struct fault *f)
@@ -56,7 +41,7 @@ char *depot_path(const char *dir, const char *rest)
 	return asprintf(&path, "%s/%s", dir, rest) < 0 ? NULL : path;
 }
 
-static int read_metadata(const char *dir, const char *role, int64_t version, size_t max, char **ret,
+int depot_metadata(const char *dir, const char *role, int64_t version, size_t max, char **ret,
         size_t *ret_len, struct fault *f)
 {
 	char file[TUF_FILE_ROOM], name[TUF_FILE_ROOM + 16];
@@ -89,7 +74,7 @@ static int load(struct depot *d, enum tuf_top role, int64_t version, struct trus
 {
 	char *data;
 	size_t len;
-	int rc = read_metadata(d->dir, tuf_top_names[role], version, TUF_META_MAX, &data, &len, f);
+	int rc = depot_metadata(d->dir, tuf_top_names[role], version, TUF_META_MAX, &data, &len, f);
 
 	if (rc)
 		return rc;
@@ -103,7 +88,7 @@ static int load(struct depot *d, enum tuf_top role, int64_t version, struct trus
 
 static int load_all(struct depot *d, struct fault *f)
 {
-	struct trust_doc timestamp = { 0 }, snapshot = { 0 };
+	struct trust_doc timestamp = { 0 };
 	int64_t root = newest_root(d->dir);
 
 	if (!root)
@@ -116,15 +101,14 @@ static int load_all(struct depot *d, struct fault *f)
 	if (!rc)
 		rc = load(d, TUF_TIMESTAMP, 0, &timestamp, f);
 	if (!rc)
-		rc = load(d, TUF_SNAPSHOT, timestamp.timestamp->snapshot.version, &snapshot, f);
+		rc = load(d, TUF_SNAPSHOT, timestamp.timestamp->snapshot.version, &d->snapshot, f);
 	if (!rc) {
-		const struct tuf_meta *meta = tuf_snapshot_find(snapshot.snapshot, "targets");
+		const struct tuf_meta *meta = tuf_snapshot_find(d->snapshot.snapshot, "targets");
 		rc = meta ? load(d, TUF_TARGETS, meta->version, &d->targets, f)
 		          : fault_set(f, KE_SCHEMA, d->dir, NULL, "the snapshot lists no targets");
 	}
 	trust_doc_free(&timestamp);
-	trust_doc_free(&snapshot);
-	return rc;
+	return rc ? rc : depot_roles_load(d, f);
 }
 
 static int lock(struct depot *d, struct fault *f)
@@ -189,7 +173,9 @@ void depot_close(struct depot *d)
 		free(p->data);
 		free(p);
 	}
+	forest_clear(&d->forest);
 	trust_doc_free(&d->root);
+	trust_doc_free(&d->snapshot);
 	trust_doc_free(&d->targets);
 	release_free(d->release);
 	depot_conf_clear(&d->conf);
@@ -204,80 +190,9 @@ const char *depot_keys(const struct depot *d)
 	return d->conf.keys;
 }
 
-const struct tuf_targets *depot_targets(const struct depot *d)
-{
-	return d->targets.targets;
-}
-
 int64_t depot_version(const struct depot *d, const char *role)
 {
 	return release_version(d->release, role);
-}
-
-/* ---- targets ---- */
-
-/* "targets/dir/HASH.name" */
-static char *hashed_file(const char *path, const unsigned char digest[SHA256_LEN])
-{
-	char hex[2 * SHA256_LEN + 1], *file = NULL;
-	const char *slash = strrchr(path, '/');
-	int dir_len = slash ? (int)(slash - path + 1) : 0;
-
-	hex_encode(digest, SHA256_LEN, hex);
-	return asprintf(&file, "targets/%.*s%s.%s", dir_len, path, hex, path + dir_len) < 0 ? NULL : file;
-}
-
-char *depot_target_file(const char *path, const void *data, size_t len)
-{
-	unsigned char digest[SHA256_LEN];
-
-	sha256(data, len, digest);
-	return hashed_file(path, digest);
-}
-
-int depot_read(const struct depot *d, const char *path, char **ret, size_t *ret_len, struct fault *f)
-{
-	const struct tuf_target *t = tuf_targets_find(d->targets.targets, path);
-	char *data;
-	size_t len;
-
-	if (!t || !t->hashes.has_sha256)
-		return fault_set(f, KE_NOENT, path, NULL, "the repository does not list it");
-	char *file = hashed_file(path, t->hashes.sha256);
-	char *full = file ? depot_path(d->dir, file) : NULL;
-	int rc = full ? file_read(full, DEPOT_TARGET_MAX, &data, &len, f) : no_memory(f);
-	free(full);
-	free(file);
-	if (rc)
-		return rc;
-	if ((rc = trust_target_check(t, data, len, f))) {
-		file_free(data);
-		return rc;
-	}
-	*ret = data;
-	*ret_len = len;
-	return KE_OK;
-}
-
-int depot_put(struct depot *d, const char *path, const void *data, size_t len, struct fault *f)
-{
-	if (len > DEPOT_TARGET_MAX)
-		return fault_set(f, KE_TOOBIG, path, NULL, "more than %u bytes", DEPOT_TARGET_MAX);
-	int rc = release_target_set(d->release, "targets", path, data, len, NULL, f);
-	if (rc)
-		return rc;
-	struct put *p = calloc(1, sizeof *p);
-	if (!p)
-		return no_memory(f);
-	p->next = d->puts;
-	d->puts = p;
-	p->len = len;
-	p->file = depot_target_file(path, data, len);
-	p->data = malloc(len + 1);
-	if (!p->file || !p->data)
-		return no_memory(f);
-	memcpy(p->data, data, len);
-	return depot_touch(d, "targets", f);
 }
 
 /* ---- roles ---- */
@@ -367,6 +282,10 @@ int depot_write(struct depot *d, const struct keyring *k, int64_t now, bool dry_
 		if (d->touched[i])
 			rc = release_expires(d->release, tuf_top_names[i], now + d->conf.lifetime[i], f);
 	if (!rc)
+		rc = release_shard(d->release, d->conf.shard_above, f);
+	if (!rc)
+		rc = release_expires_delegated(d->release, now + d->conf.lifetime[TUF_TARGETS], f);
+	if (!rc)
 		rc = release_write(d->release, now, keys, k->n, &files, f);
 	if (!rc && !dry_run)
 		rc = write_puts(d, f);
@@ -386,9 +305,9 @@ int depot_write(struct depot *d, const struct keyring *k, int64_t now, bool dry_
 static int plan_check(const struct depot_plan *plan, struct fault *f)
 {
 	for (int i = 0; i < TUF_TOP_COUNT; i++) {
-		if (plan->n_keys[i] < 1 || plan->n_keys[i] > 16)
-			return fault_set(
-			        f, KE_RANGE, tuf_top_names[i], NULL, "1 to 16 keys, not %u", plan->n_keys[i]);
+		if (plan->n_keys[i] < 1 || plan->n_keys[i] > KEYS_PER_ROLE)
+			return fault_set(f, KE_RANGE, tuf_top_names[i], NULL, "1 to %d keys, not %u",
+			        KEYS_PER_ROLE, plan->n_keys[i]);
 		if (plan->threshold[i] < 1 || plan->threshold[i] > plan->n_keys[i])
 			return fault_set(f, KE_RANGE, tuf_top_names[i],
 			        "make more keys, or lower the threshold",
@@ -416,10 +335,33 @@ static int init_roles(struct depot *d, const struct depot_plan *plan, struct key
 	return rc;
 }
 
+/* NAME, for PATTERN, with as many keys of its own as targets has. */
+static int init_delegated(struct depot *d, const struct depot_plan *plan, struct keyring *k, const char *name,
+        const char *pattern, struct fault *f)
+{
+	const struct cJSON *keys[KEYS_PER_ROLE];
+	const struct release_delegation delegation = { .name = name,
+		.keys = keys,
+		.n_keys = plan->n_keys[TUF_TARGETS],
+		.threshold = plan->threshold[TUF_TARGETS],
+		.patterns = &pattern,
+		.n_patterns = 1 };
+	int rc = KE_OK;
+
+	for (unsigned n = 0; n < plan->n_keys[TUF_TARGETS] && !rc; n++) {
+		const struct signkey *key = NULL;
+		rc = keyring_make(k, name, &key, f);
+		if (!rc)
+			keys[n] = signkey_public(key);
+	}
+	return rc ? rc : release_delegate(d->release, tuf_top_names[TUF_TARGETS], &delegation, f);
+}
+
 /* The absolute path of the key directory, which exists now. */
 static int conf_make(struct depot *d, const struct depot_plan *plan, struct fault *f)
 {
 	memcpy(d->conf.lifetime, plan->lifetime, sizeof d->conf.lifetime);
+	d->conf.shard_above = plan->shard_above;
 	d->conf.keys = realpath(plan->keys, NULL);
 	if (!d->conf.keys)
 		return fault_set(f, err_from_errno(errno), plan->keys, NULL, "%s", strerror(errno));
@@ -462,6 +404,10 @@ int depot_init(const char *dir, const struct depot_plan *plan, int64_t now, stru
 		rc = stage_recover(dir, f);
 	if (!rc)
 		rc = init_roles(d, plan, &k, f);
+	if (!rc)
+		rc = init_delegated(d, plan, &k, "policies", "policies/*/*", f);
+	if (!rc)
+		rc = init_delegated(d, plan, &k, "rollouts", "rollouts/*/*", f);
 	if (!rc)
 		rc = conf_make(d, plan, f);
 	if (!rc)
