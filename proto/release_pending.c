@@ -57,10 +57,16 @@ const char *release_role(const struct release *r, size_t i)
 	return d ? d->name : NULL;
 }
 
+/* What is published of D, which is not root. */
+static const struct trust_doc *base_of(const struct draft *d)
+{
+	return d->base.data || !d->lent ? &d->base : d->lent;
+}
+
 const struct cJSON *release_published(const struct release *r, const char *role)
 {
 	const struct draft *d = release_find(r, role);
-	const struct trust_doc *doc = !d ? NULL : strcmp(role, "root") == 0 ? &r->root : &d->base;
+	const struct trust_doc *doc = !d ? NULL : strcmp(role, "root") == 0 ? &r->root : base_of(d);
 
 	return doc && doc->env ? envelope_claims(doc->env).node : NULL;
 }
@@ -79,10 +85,12 @@ const struct signers *release_signers(const struct release *r, const char *role)
 
 	if (top >= 0)
 		return r->root.root ? &r->root.root->roles[top] : NULL;
-	for (const struct draft *d = r->drafts; d; d = d->link)
-		for (size_t i = 0; d->base.targets && i < d->base.targets->n_delegations; i++)
-			if (strcmp(d->base.targets->delegations[i].name, role) == 0)
-				return &d->base.targets->delegations[i].signers;
+	for (const struct draft *d = r->drafts; d; d = d->link) {
+		const struct tuf_targets *t = base_of(d)->targets;
+		for (size_t i = 0; t && i < t->n_delegations; i++)
+			if (strcmp(t->delegations[i].name, role) == 0)
+				return &t->delegations[i].signers;
+	}
 	return NULL;
 }
 
@@ -349,20 +357,33 @@ int release_pending_merge(struct release *r, const void *data, size_t len, const
         size_t *ret_new, struct fault *f)
 {
 	struct envelope *env = NULL;
-	struct draft *d = r->drafts;
+	const char *role = NULL;
+	size_t all = 0;
 	int rc = envelope_open(data, len, &env, f);
 
 	if (rc)
 		return rc;
-	while (d && !(d->held && same_content(d->held, env)))
-		d = d->link;
-	rc = d ? merge_into(r, d, env, ret_new, f)
-	       : fault_set(f, KE_MISMATCH, NULL, "fetch the pending files again",
-	                 "what it signs is not what is pending here");
+	/* Delegated roles do not say their name: two that are still empty may have one content, and then what is signed
+	 * for one is signed for the other. */
+	for (struct draft *d = r->drafts; d && !rc; d = d->link) {
+		size_t n = 0;
+		if (!d->held || !same_content(d->held, env))
+			continue;
+		rc = merge_into(r, d, env, &n, f);
+		if (!role || (n && !all))
+			role = d->name;
+		all += n;
+	}
+	if (!rc && !role)
+		rc = fault_set(f, KE_MISMATCH, NULL, "fetch the pending files again",
+		        "what it signs is not what is pending here");
 	envelope_free(env);
-	if (!rc && ret_role)
-		*ret_role = d->name;
-	return rc;
+	if (rc)
+		return rc;
+	if (ret_role)
+		*ret_role = role;
+	*ret_new = all;
+	return KE_OK;
 }
 
 /* ---- sealing ---- */

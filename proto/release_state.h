@@ -13,9 +13,10 @@ struct draft {
 	struct cJSON *next; /* while writing: the tree with its new version */
 	int64_t version;    /* last used; 0: never written */
 	bool dirty;
-	struct trust_doc base;  /* as published; empty for root, which is in struct release */
-	struct trust_doc fresh; /* while writing: what becomes the base */
-	struct envelope *held;  /* the pending file that TREE came from; NULL: none */
+	struct trust_doc base;        /* as published; empty for root, which is in struct release */
+	const struct trust_doc *lent; /* the same, owned by who gave it to release_adopt(); NULL: see base */
+	struct trust_doc fresh;       /* while writing: what becomes the base */
+	struct envelope *held;        /* the pending file that TREE came from; NULL: none */
 	struct draft *link;
 };
 
@@ -29,6 +30,14 @@ struct draft *release_find(const struct release *r, const char *role);
 /* Add a role. Takes TREE over, also on failure; NULL is out of memory. Version 0 is dirty. */
 int release_draft_add(
         struct release *r, const char *name, struct cJSON *tree, int64_t version, struct fault *f);
+/* Does D, as it is being edited or written, delegate to ROLE? */
+bool release_delegates(const struct draft *d, const char *role);
+/* The index of the delegation to NAME in the array ROLES; -1: there is none. */
+int release_role_index(const struct cJSON *roles, const char *name);
+/* Drop the keys that no role of DELEGATIONS names. */
+void release_keys_sweep(struct cJSON *delegations);
+/* An empty targets role, or NULL. */
+struct cJSON *release_targets_tree(void);
 /* KEY into the map KEYS under its id, and the id into the list KEYIDS, each once. KE_KEY: clients cannot use it. */
 int release_key_list(struct cJSON *keys, struct cJSON *keyids, const struct cJSON *key, struct fault *f);
 

@@ -141,8 +141,8 @@ static int write_root(struct job *j, struct draft *d, struct fault *f)
 	return rc ? rc : write_signed(j, d, TUF_ROOT, &j->next_root->roles[TUF_ROOT], before, f);
 }
 
-/* {"version": N, "length": N, "hashes": {"sha256": "..."}} of the file that was added last. */
-static struct cJSON *meta_tree(const struct job *j, int64_t version)
+/* {"version": N, "length": N, "hashes": {"sha256": "..."}} of the file that was added last; BRIEF: the version alone. */
+static struct cJSON *meta_tree(const struct job *j, int64_t version, bool brief)
 {
 	const struct release_file *file = &j->files.list[j->files.n - 1];
 	unsigned char digest[SHA256_LEN];
@@ -152,9 +152,9 @@ static struct cJSON *meta_tree(const struct job *j, int64_t version)
 	sha256(file->data, file->len, digest);
 	hex_encode(digest, sizeof digest, hex);
 	if (!tree || !cJSON_AddNumberToObject(tree, "version", (double)version) ||
-	        !cJSON_AddNumberToObject(tree, "length", (double)file->len) ||
-	        !(hashes = cJSON_AddObjectToObject(tree, "hashes")) ||
-	        !cJSON_AddStringToObject(hashes, "sha256", hex)) {
+	        (!brief && (!cJSON_AddNumberToObject(tree, "length", (double)file->len) ||
+	                           !(hashes = cJSON_AddObjectToObject(tree, "hashes")) ||
+	                           !cJSON_AddStringToObject(hashes, "sha256", hex)))) {
 		cJSON_Delete(tree);
 		return NULL;
 	}
@@ -162,7 +162,8 @@ static struct cJSON *meta_tree(const struct job *j, int64_t version)
 }
 
 /* List the file that was added last, ROLE's, in the meta of LISTING. */
-static int list_in(struct job *j, struct draft *listing, const char *role, int64_t version, struct fault *f)
+static int list_in(
+        struct job *j, struct draft *listing, const char *role, int64_t version, bool brief, struct fault *f)
 {
 	char entry[TUF_ROLE_NAME_MAX + 8];
 	cJSON *meta = tree_object(listing->next, "meta");
@@ -177,7 +178,7 @@ static int list_in(struct job *j, struct draft *listing, const char *role, int64
 	if (cJSON_IsNumber(old) && old->valuedouble >= (double)version)
 		return fault_set(f, KE_ROLLBACK, role, "load the role, or set its version floor",
 		        "version %" PRId64 " was published before", (int64_t)old->valuedouble);
-	return meta && !tree_set(meta, entry, meta_tree(j, version)) ? KE_OK : no_memory(f);
+	return meta && !tree_set(meta, entry, meta_tree(j, version, brief)) ? KE_OK : no_memory(f);
 }
 
 /* Is what was written last complete? */
@@ -201,13 +202,14 @@ static int holds_for(const struct job *j, const struct signers *who, struct faul
  * any more is left alone. */
 static int write_delegated(struct job *j, struct draft *d, struct draft *snapshot, struct fault *f)
 {
-	bool written = false;
+	bool written = false, brief = false;
 	int rc = release_check_targets(d->next, f);
 
 	for (struct draft *p = j->r->drafts; p && !rc; p = p->link) {
 		struct place at = place_root(p->next ? p->next : p->tree);
 		struct tuf_targets *parent;
-		if (tuf_targets_parse(&at, &parent, NULL))
+		/* Looked at first: a repository may have hundreds of roles, of which few delegate. */
+		if (!release_delegates(p, d->name) || tuf_targets_parse(&at, &parent, NULL))
 			continue;
 		for (size_t i = 0; i < parent->n_delegations && !rc; i++) {
 			const struct signers *who = &parent->delegations[i].signers;
@@ -217,11 +219,13 @@ static int write_delegated(struct job *j, struct draft *d, struct draft *snapsho
 				rc = write_signed(j, d, TUF_TARGETS, who, NULL, f);
 			else if (ready(j))
 				rc = holds_for(j, who, f);
+			/* Hundreds of shards would make the snapshot, which every host fetches, four times as large. */
+			brief = parent->delegations[i].by_hash;
 			written = true;
 		}
 		tuf_targets_free(parent);
 	}
-	return !rc && written && ready(j) ? list_in(j, snapshot, d->name, d->version + 1, f) : rc;
+	return !rc && written && ready(j) ? list_in(j, snapshot, d->name, d->version + 1, brief, f) : rc;
 }
 
 static bool is_delegated(const struct draft *d)
@@ -279,7 +283,7 @@ static int write_top(struct job *j, enum tuf_top role, struct fault *f)
 	else if (!rc)
 		rc = write_signed(j, d, role, &job_root(j)->roles[role], NULL, f);
 	if (!rc && ready(j) && role != TUF_TIMESTAMP)
-		rc = list_in(j, listing, d->name, d->version + 1, f);
+		rc = list_in(j, listing, d->name, d->version + 1, false, f);
 	if (rc)
 		fault_at(f, "%s", d->name);
 	return rc;

@@ -2,7 +2,7 @@
 _kedge() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word words=() i
 	local -A second=(
-		[repo]="init key add sign refresh rotate status verify publish"
+		[repo]="init key add remove delegate prune sign refresh rotate status verify publish"
 		[policy]="import export lint explain diff publish"
 		[rollout]="plan start finish status"
 		[host]="revoke" [token]="create list revoke" [operator]="request sign" [audit]="list verify"
@@ -26,8 +26,10 @@ _kedge() {
 	if [[ $cur == -* ]]; then
 		local options=
 		case "${words[0]:-} ${words[1]:-}" in
-		"repo init") options="--keys --passphrase-file --root-keys --root-key --threshold-root --targets-keys --targets-key --targets-threshold --expires --dry-run" ;;
-		"repo add"|"repo refresh") options="--keys --passphrase-file --dry-run" ;;
+		"repo init") options="--keys --passphrase-file --root-keys --root-key --threshold-root --targets-keys --targets-key --targets-threshold --expires --shard-above --dry-run" ;;
+		"repo add"|"repo refresh") options="--keys --passphrase-file --dry-run --role" ;;
+		"repo remove"|"repo prune") options="--keys --passphrase-file --dry-run" ;;
+		"repo delegate") options="--keys --passphrase-file --dry-run --path --hash-prefix --key --threshold --terminating --parent --end" ;;
 		"repo rotate") options="--keys --passphrase-file --dry-run --add --drop --threshold" ;;
 		"repo key") options="--keys --passphrase-file --type --dry-run" ;;
 		"repo sign") options="--keys --passphrase-file --dry-run --merge --discard --output" ;;
@@ -36,10 +38,10 @@ _kedge() {
 		"policy import") options="--name --policy-version --output --skip-errors" ;;
 		"policy export") options="--output" ;;
 		"policy lint") options="--kernel --mem" ;;
-		"policy publish") options="--keys --passphrase-file --dry-run --publish" ;;
+		"policy publish") options="--keys --passphrase-file --dry-run --role --publish" ;;
 		"rollout plan") options="--selector --wave --start --serial --standing --remove --why" ;;
-		"rollout start") options="--keys --passphrase-file --dry-run --selector --wave --start --serial --standing --remove --why --publish" ;;
-		"rollout finish") options="--keys --passphrase-file --dry-run --why --publish" ;;
+		"rollout start") options="--keys --passphrase-file --dry-run --selector --wave --start --serial --standing --remove --why --role --publish" ;;
+		"rollout finish") options="--keys --passphrase-file --dry-run --why --role --publish" ;;
 		"token create") options="--host --label --expires" ;;
 		"token list"|"audit list") options="--limit" ;;
 		"audit verify") options="--head" ;;

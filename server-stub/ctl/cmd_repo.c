@@ -1,4 +1,4 @@
-/* cmd_repo.c — `repo init`, `add`, `refresh`, `verify`, and what all commands that sign share: the authoring side of TUF, on a directory. Nothing here
+/* cmd_repo.c — `repo init`, `add`, `remove`, `refresh`, `verify`, and what all commands that sign share: the authoring side of TUF, on a directory. Nothing here
  * talks to a server. Test forgeries are not made here: what does not verify is not written. */
 #include "server-stub/ctl/cmd_repo.h"
 
@@ -7,6 +7,7 @@
 
 #include <cJSON.h>
 
+#include "proto/assignment.h"
 #include "proto/fileio.h"
 #include "server-stub/ctl/depot_check.h"
 #include "server-stub/ctl/pubfile.h"
@@ -128,7 +129,7 @@ void work_end(struct work *w)
 }
 
 /* Open, change by CHANGE, write, answer. */
-static int author(struct ctl *c, const char *name, int (*change)(struct work *w, struct fault *f))
+int work_author(struct ctl *c, const char *name, int (*change)(struct work *w, struct fault *f))
 {
 	struct work w = { 0 };
 	struct fault f = { 0 };
@@ -236,6 +237,11 @@ static int init_plan(const struct ctl *c, struct depot_plan *plan, struct fault 
 	count_made(c, "targets-keys", "targets-key", TUF_TARGETS, plan);
 	while (!rc && (text = args_next(&c->args, "expires", &at)))
 		rc = expires_option(text, plan, f);
+	if (!rc && (text = args_value(&c->args, "shard-above"))) {
+		int64_t n = 0;
+		rc = args_int(text, 1, 1000000, &n, f);
+		plan->shard_above = (unsigned)n;
+	}
 	return rc;
 }
 
@@ -352,25 +358,48 @@ static int change_add(struct work *w, struct fault *f)
 
 	if (rc)
 		return rc;
-	rc = depot_put(w->depot, a->words[1], data, len, f);
+	rc = depot_put(w->depot, args_value(a, "role"), a->words[1], data, len, f);
 	file_free(data);
 	return rc;
 }
 
 int ctl_repo_add(struct ctl *c)
 {
-	return author(c, "kedge_repo", change_add);
+	return work_author(c, "kedge_repo", change_add);
+}
+
+static int change_remove(struct work *w, struct fault *f)
+{
+	const char *path = w->ctl->args.words[1];
+	char policy[65];
+	int64_t serial;
+	int rc = depot_drop(w->depot, path, f);
+
+	if (!rc && target_path_split("rollouts", path, policy, &serial) == KE_OK)
+		ctl_warn(w->ctl,
+		        "warning: hosts that adopted serial %lld keep it, and take nothing at or below it; "
+		        "to take the "
+		        "policy off, sign its removal (kedge rollout start DIR %s --remove)",
+		        (long long)serial, policy);
+	return rc;
+}
+
+int ctl_repo_remove(struct ctl *c)
+{
+	return work_author(c, "kedge_repo", change_remove);
 }
 
 static int change_refresh(struct work *w, struct fault *f)
 {
+	const char *role = args_value(&w->ctl->args, "role");
+
 	w->strict = true;
-	return depot_touch(w->depot, "snapshot", f);
+	return role ? depot_renew(w->depot, role, f) : depot_touch(w->depot, "snapshot", f);
 }
 
 int ctl_repo_refresh(struct ctl *c)
 {
-	return author(c, "kedge_repo", change_refresh);
+	return work_author(c, "kedge_repo", change_refresh);
 }
 
 /* ---- verify ---- */
@@ -388,6 +417,7 @@ static void verify_json(struct ctl *c, const struct depot_check *k)
 		jsonw_object_end(&w);
 	}
 	jsonw_object_end(&w);
+	jsonw_int(&w, "delegated", (int64_t)k->n_roles);
 	jsonw_int(&w, "targets", (int64_t)k->n_targets);
 	jsonw_array(&w, "unlisted");
 	for (size_t i = 0; i < k->n_strays; i++)
@@ -403,6 +433,7 @@ static void verify_text(struct ctl *c, const struct depot_check *k)
 	for (int i = 0; i < TUF_TOP_COUNT; i++)
 		buf_fmt(&c->out, "%-9s version %lld, expires %s\n", tuf_top_names[i],
 		        (long long)k->version[i], time_format(k->expires[i], time));
+	buf_fmt(&c->out, "delegated %zu roles, verified by whoever delegates to them\n", k->n_roles);
 	buf_fmt(&c->out, "targets   %zu listed, all there and as signed\n", k->n_targets);
 	for (size_t i = 0; i < k->n_strays; i++)
 		buf_fmt(&c->out, "unlisted  %s\n", k->strays[i]);

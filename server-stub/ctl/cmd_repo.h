@@ -24,6 +24,8 @@ int work_keys(struct work *w, const char *dir, struct fault *f);
  * text). Keys that no role names any more are retired. */
 int work_write(struct work *w, struct jsonw *json, struct fault *f);
 void work_end(struct work *w);
+/* A whole command: open args.words[0], CHANGE it, write, answer as JSON document NAME. Returns the exit code. */
+int work_author(struct ctl *c, const char *name, int (*change)(struct work *w, struct fault *f));
 /* Verify DIR as a client and send all of it to the server. COUNT (may be NULL) is how many files were sent. */
 int repo_send(struct ctl *c, const char *dir, size_t *ret_count, struct fault *f);
 

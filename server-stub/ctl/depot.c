@@ -16,7 +16,8 @@
 #include "proto/trust_doc.h"
 #include "server-stub/ctl/depot_in.h"
 
-#define DAY 86400
+#define DAY           86400
+#define KEYS_PER_ROLE 16 /* that repo init makes */
 
 const struct depot_plan depot_plan_default = {
 	.n_keys = { 1, 1, 1, 1 },
@@ -25,6 +26,7 @@ const struct depot_plan depot_plan_default = {
 	        [TUF_TARGETS] = 180 * DAY,
 	        [TUF_SNAPSHOT] = 30 * DAY,
 	        [TUF_TIMESTAMP] = 7 * DAY },
+	.shard_above = RELEASE_SHARD_ABOVE,
 };
 
 static int no_memory(struct fault *f)
@@ -39,7 +41,7 @@ char *depot_path(const char *dir, const char *rest)
 	return asprintf(&path, "%s/%s", dir, rest) < 0 ? NULL : path;
 }
 
-static int read_metadata(const char *dir, const char *role, int64_t version, size_t max, char **ret,
+int depot_metadata(const char *dir, const char *role, int64_t version, size_t max, char **ret,
         size_t *ret_len, struct fault *f)
 {
 	char file[TUF_FILE_ROOM], name[TUF_FILE_ROOM + 16];
@@ -72,7 +74,7 @@ static int load(struct depot *d, enum tuf_top role, int64_t version, struct trus
 {
 	char *data;
 	size_t len;
-	int rc = read_metadata(d->dir, tuf_top_names[role], version, TUF_META_MAX, &data, &len, f);
+	int rc = depot_metadata(d->dir, tuf_top_names[role], version, TUF_META_MAX, &data, &len, f);
 
 	if (rc)
 		return rc;
@@ -86,7 +88,7 @@ static int load(struct depot *d, enum tuf_top role, int64_t version, struct trus
 
 static int load_all(struct depot *d, struct fault *f)
 {
-	struct trust_doc timestamp = { 0 }, snapshot = { 0 };
+	struct trust_doc timestamp = { 0 };
 	int64_t root = newest_root(d->dir);
 
 	if (!root)
@@ -99,15 +101,14 @@ static int load_all(struct depot *d, struct fault *f)
 	if (!rc)
 		rc = load(d, TUF_TIMESTAMP, 0, &timestamp, f);
 	if (!rc)
-		rc = load(d, TUF_SNAPSHOT, timestamp.timestamp->snapshot.version, &snapshot, f);
+		rc = load(d, TUF_SNAPSHOT, timestamp.timestamp->snapshot.version, &d->snapshot, f);
 	if (!rc) {
-		const struct tuf_meta *meta = tuf_snapshot_find(snapshot.snapshot, "targets");
+		const struct tuf_meta *meta = tuf_snapshot_find(d->snapshot.snapshot, "targets");
 		rc = meta ? load(d, TUF_TARGETS, meta->version, &d->targets, f)
 		          : fault_set(f, KE_SCHEMA, d->dir, NULL, "the snapshot lists no targets");
 	}
 	trust_doc_free(&timestamp);
-	trust_doc_free(&snapshot);
-	return rc;
+	return rc ? rc : depot_roles_load(d, f);
 }
 
 static int lock(struct depot *d, struct fault *f)
@@ -254,7 +255,9 @@ void depot_close(struct depot *d)
 		free(p);
 	}
 	pending_forget(d);
+	forest_clear(&d->forest);
 	trust_doc_free(&d->root);
+	trust_doc_free(&d->snapshot);
 	trust_doc_free(&d->targets);
 	release_free(d->release);
 	depot_conf_clear(&d->conf);
@@ -267,11 +270,6 @@ void depot_close(struct depot *d)
 const char *depot_keys(const struct depot *d)
 {
 	return d->conf.keys;
-}
-
-const struct tuf_targets *depot_targets(const struct depot *d)
-{
-	return d->targets.targets;
 }
 
 int64_t depot_version(const struct depot *d, const char *role)
@@ -292,72 +290,6 @@ struct release *depot_release(struct depot *d)
 bool depot_waits(const struct depot *d)
 {
 	return d->n_waiting > 0;
-}
-
-/* ---- targets ---- */
-
-/* "targets/dir/HASH.name" */
-static char *hashed_file(const char *path, const unsigned char digest[SHA256_LEN])
-{
-	char hex[2 * SHA256_LEN + 1], *file = NULL;
-	const char *slash = strrchr(path, '/');
-	int dir_len = slash ? (int)(slash - path + 1) : 0;
-
-	hex_encode(digest, SHA256_LEN, hex);
-	return asprintf(&file, "targets/%.*s%s.%s", dir_len, path, hex, path + dir_len) < 0 ? NULL : file;
-}
-
-char *depot_target_file(const char *path, const void *data, size_t len)
-{
-	unsigned char digest[SHA256_LEN];
-
-	sha256(data, len, digest);
-	return hashed_file(path, digest);
-}
-
-int depot_read(const struct depot *d, const char *path, char **ret, size_t *ret_len, struct fault *f)
-{
-	const struct tuf_target *t = tuf_targets_find(d->targets.targets, path);
-	char *data;
-	size_t len;
-
-	if (!t || !t->hashes.has_sha256)
-		return fault_set(f, KE_NOENT, path, NULL, "the repository does not list it");
-	char *file = hashed_file(path, t->hashes.sha256);
-	char *full = file ? depot_path(d->dir, file) : NULL;
-	int rc = full ? file_read(full, DEPOT_TARGET_MAX, &data, &len, f) : no_memory(f);
-	free(full);
-	free(file);
-	if (rc)
-		return rc;
-	if ((rc = trust_target_check(t, data, len, f))) {
-		file_free(data);
-		return rc;
-	}
-	*ret = data;
-	*ret_len = len;
-	return KE_OK;
-}
-
-int depot_put(struct depot *d, const char *path, const void *data, size_t len, struct fault *f)
-{
-	if (len > DEPOT_TARGET_MAX)
-		return fault_set(f, KE_TOOBIG, path, NULL, "more than %u bytes", DEPOT_TARGET_MAX);
-	int rc = release_target_set(d->release, "targets", path, data, len, NULL, f);
-	if (rc)
-		return rc;
-	struct put *p = calloc(1, sizeof *p);
-	if (!p)
-		return no_memory(f);
-	p->next = d->puts;
-	d->puts = p;
-	p->len = len;
-	p->file = depot_target_file(path, data, len);
-	p->data = malloc(len + 1);
-	if (!p->file || !p->data)
-		return no_memory(f);
-	memcpy(p->data, data, len);
-	return depot_touch(d, "targets", f);
 }
 
 /* ---- roles ---- */
@@ -434,14 +366,40 @@ static int plan_check(const struct depot_plan *plan, struct fault *f)
 {
 	for (int i = 0; i < TUF_TOP_COUNT; i++) {
 		size_t n = plan->n_keys[i] + imported(plan, (enum tuf_top)i);
-		if (plan->n_keys[i] > 16 || n < 1 || n > 16)
-			return fault_set(f, KE_RANGE, tuf_top_names[i], NULL, "1 to 16 keys, not %zu", n);
+		if (plan->n_keys[i] > KEYS_PER_ROLE || n < 1 || n > KEYS_PER_ROLE)
+			return fault_set(f, KE_RANGE, tuf_top_names[i], NULL, "1 to %d keys, not %zu",
+			        KEYS_PER_ROLE, n);
 		if (plan->threshold[i] < 1 || plan->threshold[i] > n)
 			return fault_set(f, KE_RANGE, tuf_top_names[i],
 			        "make more keys, or lower the threshold",
 			        "a threshold of %u cannot be reached with %zu keys", plan->threshold[i], n);
 	}
 	return KE_OK;
+}
+
+/* NAME, for PATTERN, with as many keys of its own as are made for targets, and those of others that targets has. */
+static int init_delegated(struct depot *d, const struct depot_plan *plan, struct keyring *k, const char *name,
+        const char *pattern, struct fault *f)
+{
+	const struct cJSON *keys[KEYS_PER_ROLE];
+	struct release_delegation delegation = { .name = name,
+		.keys = keys,
+		.threshold = plan->threshold[TUF_TARGETS],
+		.patterns = &pattern,
+		.n_patterns = 1 };
+	int rc = KE_OK;
+
+	for (unsigned n = 0; n < plan->n_keys[TUF_TARGETS] && !rc; n++) {
+		const struct signkey *key = NULL;
+		rc = keyring_make(k, name, &key, f);
+		if (!rc)
+			keys[delegation.n_keys++] = signkey_public(key);
+	}
+	/* plan_check() counted them. */
+	for (size_t i = 0; i < plan->n_imports; i++)
+		if (plan->imports[i].role == TUF_TARGETS)
+			keys[delegation.n_keys++] = plan->imports[i].key;
+	return rc ? rc : release_delegate(d->release, tuf_top_names[TUF_TARGETS], &delegation, f);
 }
 
 static int init_roles(struct depot *d, const struct depot_plan *plan, struct keyring *k, struct fault *f)
@@ -462,13 +420,16 @@ static int init_roles(struct depot *d, const struct depot_plan *plan, struct key
 	for (size_t i = 0; i < plan->n_imports && !rc; i++)
 		rc = release_key_add(
 		        d->release, tuf_top_names[plan->imports[i].role], plan->imports[i].key, f);
-	return rc;
+	if (!rc)
+		rc = init_delegated(d, plan, k, "policies", "policies/*/*", f);
+	return rc ? rc : init_delegated(d, plan, k, "rollouts", "rollouts/*/*", f);
 }
 
 /* The absolute path of the key directory, which exists now. */
 static int conf_make(struct depot *d, const struct depot_plan *plan, struct fault *f)
 {
 	memcpy(d->conf.lifetime, plan->lifetime, sizeof d->conf.lifetime);
+	d->conf.shard_above = plan->shard_above;
 	/* With imports alone no key was made. */
 	int rc = dir_make(plan->keys, 0700, f);
 	if (rc)
@@ -536,6 +497,7 @@ int depot_imagine(const char *dir, const struct depot_plan *plan, struct depot *
 		rc = depot_new(dir, &d, f);
 	if (!rc) {
 		memcpy(d->conf.lifetime, plan->lifetime, sizeof d->conf.lifetime);
+		d->conf.shard_above = plan->shard_above;
 		rc = init_roles(d, plan, &k, f);
 	}
 	keyring_clear(&k);

@@ -2,6 +2,7 @@
 #ifndef KEDGE_SERVER_CTL_DEPOT_IN_H
 #define KEDGE_SERVER_CTL_DEPOT_IN_H
 
+#include "proto/forest.h"
 #include "proto/release.h"
 #include "proto/trust_doc.h"
 #include "server-stub/ctl/depot.h"
@@ -26,7 +27,8 @@ struct depot {
 	int lock;
 	struct depot_conf conf;
 	struct release *release;
-	struct trust_doc root, targets;
+	struct trust_doc root, snapshot, targets;
+	struct forest forest; /* of what was published when the depot was opened */
 	bool touched[TUF_TOP_COUNT];
 	struct put *puts;
 	struct waiting *waiting;
@@ -34,6 +36,14 @@ struct depot {
 	bool unborn;  /* version 1 is pending */
 	bool resumed; /* what is pending is in the release */
 };
+
+/* Open every delegated role into D->forest and the release (depot_role.c); the top-level ones are loaded. */
+int depot_roles_load(struct depot *d, struct fault *f);
+/* The metadata file of ROLE below DIR. KE_NOENT. */
+int depot_metadata(const char *dir, const char *role, int64_t version, size_t max, char **ret,
+        size_t *ret_len, struct fault *f);
+/* "targets/dir/HASH.name" */
+char *depot_hashed_file(const char *path, const unsigned char digest[SHA256_LEN]);
 
 /* repo.conf (depot_conf.c). depot_conf_clear() *RET in any case. */
 int depot_conf_read(const char *dir, struct depot_conf *ret, struct fault *f);

@@ -40,6 +40,11 @@ static int prepare(struct depot *d, int64_t now, struct fault *f)
 	for (int i = 0; i < TUF_TOP_COUNT && !rc; i++)
 		if (d->touched[i])
 			rc = release_expires(d->release, tuf_top_names[i], now + d->conf.lifetime[i], f);
+	/* What was resumed is signed as it is. */
+	if (!rc && !d->resumed)
+		rc = release_shard(d->release, d->conf.shard_above, f);
+	if (!rc && !d->resumed)
+		rc = release_expires_delegated(d->release, now + d->conf.lifetime[TUF_TARGETS], f);
 	for (size_t i = 0; !rc && (role = release_role(d->release, i)); i++)
 		if (release_changed(d->release, role))
 			rc = pending_refuse(d, role, f);

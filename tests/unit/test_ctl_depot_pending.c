@@ -158,7 +158,7 @@ static void propose(const struct world *w, const struct keyring *k, const char *
 	struct depot *d = NULL;
 	struct fault f = { 0 };
 
-	if (depot_open(w->repo, &d, &f) || depot_put(d, name, name, strlen(name), &f) ||
+	if (depot_open(w->repo, &d, &f) || depot_put(d, NULL, name, name, strlen(name), &f) ||
 	        depot_sign(d, k, NOW, false, &files, &pending, &f))
 		fail_msg("%s: %s", f.where, f.what);
 	assert_int_equal(files.n, 0);
@@ -180,7 +180,7 @@ static void version_1_waits(void **state)
 	check(w, KE_NOENT, 0);
 	assert_int_equal(depot_open(w->repo, &d, &f), KE_NOENT);
 	assert_non_null(strstr(f.what, "waits for signatures"));
-	complete(w, 4);
+	complete(w, 6);
 	check(w, KE_OK, 0);
 	assert_int_equal(depot_open(w->repo, &d, &f), 0);
 	depot_close(d);
@@ -193,7 +193,7 @@ static void discarded(void **state)
 	struct depot *d = NULL;
 
 	assert_int_equal(depot_discard(w->repo, true, &names, NULL), 0);
-	assert_string_equal(buf_text(&names), "1.root.json\n1.targets.json\n");
+	assert_string_equal(buf_text(&names), "1.policies.json\n1.rollouts.json\n1.root.json\n1.targets.json\n");
 	assert_true(there(w, "pending"));
 	buf_clear(&names);
 	assert_int_equal(depot_discard(w->repo, false, &names, NULL), 0);
@@ -210,12 +210,12 @@ static void one_change_at_a_time(void **state)
 	struct fault f = { 0 };
 	struct buf old = BUF_INIT(4096);
 
-	complete(w, 4);
+	complete(w, 6);
 	propose(w, &w->a, "one");
 	check(w, KE_OK, 0);
 	assert_int_equal(depot_open(w->repo, &d, NULL), 0);
 	assert_true(depot_waits(d));
-	assert_int_equal(depot_put(d, "two", "2", 1, &f), KE_EXIST);
+	assert_int_equal(depot_put(d, NULL, "two", "2", 1, &f), KE_EXIST);
 	assert_non_null(strstr(f.todo, "repo sign"));
 	size_t before = w->a.n;
 	assert_int_equal(depot_rotate(d, "targets", &w->a, &old, &f), KE_EXIST);
@@ -246,7 +246,7 @@ static void followers_are_made_again(void **state)
 	struct depot *d = NULL;
 	size_t n;
 
-	complete(w, 4);
+	complete(w, 6);
 	propose(w, &w->a, "one");
 	assert_int_equal(resume(w, &w->b, &n), 0);
 	assert_true(there(w, "pending/2.snapshot.json"));
@@ -271,7 +271,7 @@ static void what_expired_is_said(void **state)
 	struct release_pendings plan = { 0 };
 	struct depot *d = NULL;
 
-	complete(w, 4);
+	complete(w, 6);
 	propose(w, &w->a, "one");
 	assert_int_equal(depot_resume(w->repo, NOW + 200 * 86400, &d, NULL), 0);
 	assert_int_equal(depot_preview(d, NOW + 200 * 86400, &plan, NULL), KE_EXPIRED);
@@ -291,7 +291,7 @@ static void single_keys_change(void **state)
 	char prefix[9] = "";
 	size_t n;
 
-	complete(w, 4);
+	complete(w, 6);
 	assert_int_equal(keyring_create(&c, "carol", SIGNKEY_ED25519, &carol, NULL), 0);
 	const struct cJSON *add = signkey_public(carol);
 	memcpy(prefix, signkey_id(w->key_b), 8);
@@ -367,7 +367,7 @@ static void crashes(void **state)
 	struct world *w = *state;
 	size_t n;
 
-	complete(w, 4);
+	complete(w, 6);
 	propose(w, &w->a, "one");
 	/* What the switch would have staged. */
 	shell(w, "cp -r repo before && mkdir -p done/.staged.new");
@@ -403,7 +403,7 @@ static void stray_and_stale_files_are_refused(void **state)
 	struct fault f = { 0 };
 	struct buf names = BUF_INIT(4096);
 
-	complete(w, 4);
+	complete(w, 6);
 	propose(w, &w->a, "one");
 	shell(w, "mkdir keep && cp repo/pending/* keep/");
 	complete(w, 3);
