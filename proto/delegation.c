@@ -10,6 +10,8 @@
 #include "proto/codec.h"
 #include "proto/utf8.h"
 
+#define PATH_HEX (2 * SHA256_LEN + 1)
+
 static size_t char_len(const char *p)
 {
 	size_t n = utf8_length((const unsigned char *)p, strlen(p) > 4 ? 4 : strlen(p));
@@ -48,15 +50,17 @@ bool delegation_pattern_matches(const char *pattern, const char *path)
 	return !*pattern;
 }
 
-bool delegation_matches(const struct tuf_delegation *d, const char *path)
+static void path_hex(const char *path, char hex[PATH_HEX])
 {
 	unsigned char digest[SHA256_LEN];
-	char hex[2 * SHA256_LEN + 1];
 
-	if (d->by_hash) {
-		sha256(path, strlen(path), digest);
-		hex_encode(digest, sizeof digest, hex);
-	}
+	sha256(path, strlen(path), digest);
+	hex_encode(digest, sizeof digest, hex);
+}
+
+/* HEX is the path's hash; it is not looked at when D has patterns. */
+static bool edge_matches(const struct tuf_delegation *d, const char *path, const char *hex)
+{
 	for (size_t i = 0; i < d->n; i++) {
 		if (d->by_hash ? strncmp(hex, d->patterns[i], strlen(d->patterns[i])) == 0
 		               : delegation_pattern_matches(d->patterns[i], path))
@@ -65,8 +69,18 @@ bool delegation_matches(const struct tuf_delegation *d, const char *path)
 	return false;
 }
 
+bool delegation_matches(const struct tuf_delegation *d, const char *path)
+{
+	char hex[PATH_HEX];
+
+	if (d->by_hash)
+		path_hex(path, hex);
+	return edge_matches(d, path, hex);
+}
+
 struct walk {
 	char *path;
+	char hex[PATH_HEX]; /* of the path's hash: a role may have hundreds of delegations by hash */
 	const char *visited[TUF_DELEGATIONS];
 	size_t n_visited;
 	struct walk_step *stack; /* the next one is on top */
@@ -81,8 +95,10 @@ int walk_new(const char *path, const struct tuf_targets *top, struct walk **ret)
 	if (!w)
 		return KE_NOMEM;
 	w->path = strdup(path);
-	if (w->path)
+	if (w->path) {
+		path_hex(path, w->hex);
 		rc = walk_expand(w, top);
+	}
 	if (rc) {
 		walk_free(w);
 		return rc;
@@ -136,7 +152,7 @@ int walk_expand(struct walk *w, const struct tuf_targets *targets)
 
 	for (i = 0; i < targets->n_delegations; i++) {
 		const struct tuf_delegation *d = &targets->delegations[i];
-		if (d->terminating && delegation_matches(d, w->path)) {
+		if (d->terminating && edge_matches(d, w->path, w->hex)) {
 			w->n = 0;
 			last = i + 1;
 			break;
@@ -145,7 +161,7 @@ int walk_expand(struct walk *w, const struct tuf_targets *targets)
 	/* Backwards, so that the first one comes off the stack first. */
 	for (i = last; i > 0; i--) {
 		const struct tuf_delegation *d = &targets->delegations[i - 1];
-		if (delegation_matches(d, w->path)) {
+		if (edge_matches(d, w->path, w->hex)) {
 			int rc = walk_push(w, (struct walk_step){ targets, d });
 			if (rc)
 				return rc;

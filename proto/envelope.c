@@ -19,22 +19,18 @@
 
 #define SIG_LEN_MAX 2048 /* bytes of one signature: RSA of 16384 bits */
 
-struct signature {
-	const char *keyid, *hex;
-};
-
 struct envelope {
 	struct cJSON *tree;
 	struct place top, part; /* the file, its signed part */
 	struct buf canon;
-	struct signature *sigs;
+	struct envelope_sig *sigs;
 	size_t n_sigs;
 	bool verified;
 };
 
 static int read_signature(const struct place *at, struct envelope *env, struct fault *f)
 {
-	struct signature *sig = &env->sigs[env->n_sigs];
+	struct envelope_sig *sig = &env->sigs[env->n_sigs];
 	int rc;
 
 	if ((rc = read_string(at, "keyid", 1, 256, &sig->keyid, f)) ||
@@ -109,7 +105,8 @@ static const struct pubkey *signer_find(const struct signers *who, const char *k
 	return NULL;
 }
 
-static bool signature_holds(const struct envelope *env, const struct signature *sig, const struct pubkey *key)
+static bool signature_holds(
+        const struct envelope *env, const struct envelope_sig *sig, const struct pubkey *key)
 {
 	unsigned char raw[SIG_LEN_MAX];
 	size_t len;
@@ -126,7 +123,7 @@ static bool already_counted(const struct pubkey *const *counted, size_t n, const
 	return false;
 }
 
-int envelope_verify(struct envelope *env, const struct signers *who, struct fault *f)
+int envelope_count(const struct envelope *env, const struct signers *who, size_t *ret, struct fault *f)
 {
 	const struct pubkey **counted = calloc(env->n_sigs ? env->n_sigs : 1, sizeof *counted);
 	size_t n = 0;
@@ -139,6 +136,17 @@ int envelope_verify(struct envelope *env, const struct signers *who, struct faul
 			counted[n++] = key;
 	}
 	free(counted);
+	*ret = n;
+	return KE_OK;
+}
+
+int envelope_verify(struct envelope *env, const struct signers *who, struct fault *f)
+{
+	size_t n = 0;
+	int rc = envelope_count(env, who, &n, f);
+
+	if (rc)
+		return rc;
 	/* A threshold below one would accept a file that nobody signed; the role parsers refuse it, and so does this. */
 	if (who->threshold < 1 || (int64_t)n < who->threshold)
 		return fault_set(f, KE_SIGNATURE, "signatures", NULL,
@@ -146,6 +154,20 @@ int envelope_verify(struct envelope *env, const struct signers *who, struct faul
 		        (long long)who->threshold);
 	env->verified = true;
 	return KE_OK;
+}
+
+bool envelope_holds(const struct envelope *env, const struct pubkey *key)
+{
+	for (size_t i = 0; i < env->n_sigs; i++)
+		if (strcmp(env->sigs[i].keyid, pubkey_id(key)) == 0)
+			return signature_holds(env, &env->sigs[i], key);
+	return false;
+}
+
+size_t envelope_sigs(const struct envelope *env, const struct envelope_sig **ret)
+{
+	*ret = env->sigs;
+	return env->n_sigs;
 }
 
 int envelope_signed(const struct envelope *env, struct place *ret, struct fault *f)
@@ -177,16 +199,38 @@ static int write_signature(
 	return rc;
 }
 
-static bool given_before(const struct signkey *const *keys, size_t i)
+static bool key_given(const struct signkey *const *keys, size_t n, const char *keyid)
 {
-	for (size_t k = 0; k < i; k++)
-		if (strcmp(signkey_id(keys[k]), signkey_id(keys[i])) == 0)
+	for (size_t k = 0; k < n; k++)
+		if (strcmp(signkey_id(keys[k]), keyid) == 0)
 			return true;
 	return false;
 }
 
-int envelope_seal(const struct cJSON *tree, const struct signkey *const *keys, size_t n, struct buf *out,
-        struct fault *f)
+/* Those of the N signatures KEPT that are (not) empty; an empty one holds the place of a key that signs later. */
+static void write_kept(struct jsonw *w, const struct envelope_sig *kept, size_t n, bool empty,
+        const struct signkey *const *keys, size_t n_keys)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!kept[i].hex[0] != empty || (empty && key_given(keys, n_keys, kept[i].keyid)))
+			continue;
+		jsonw_object(w, NULL);
+		jsonw_string(w, "keyid", kept[i].keyid);
+		jsonw_string(w, "sig", kept[i].hex);
+		jsonw_object_end(w);
+	}
+}
+
+static bool signed_already(const struct envelope_sig *kept, size_t n, const char *keyid)
+{
+	for (size_t i = 0; i < n; i++)
+		if (kept[i].hex[0] && strcmp(kept[i].keyid, keyid) == 0)
+			return true;
+	return false;
+}
+
+int envelope_reseal(const struct cJSON *tree, const struct envelope_sig *kept, size_t n_kept,
+        const struct signkey *const *keys, size_t n, struct buf *out, struct fault *f)
 {
 	struct buf canon = BUF_INIT(TUF_META_MAX);
 	struct jsonw w = JSONW_INIT(out, 1);
@@ -196,9 +240,12 @@ int envelope_seal(const struct cJSON *tree, const struct signkey *const *keys, s
 		rc = fault_set(f, rc, NULL, NULL, "no canonical form: %s", err_text(rc));
 	jsonw_object(&w, NULL);
 	jsonw_array(&w, "signatures");
+	write_kept(&w, kept, n_kept, false, keys, n);
 	for (size_t i = 0; i < n && !rc; i++)
-		if (!given_before(keys, i))
+		if (!key_given(keys, i, signkey_id(keys[i])) &&
+		        !signed_already(kept, n_kept, signkey_id(keys[i])))
 			rc = write_signature(&w, &canon, keys[i], f);
+	write_kept(&w, kept, n_kept, true, keys, n);
 	jsonw_array_end(&w);
 	tree_write(&w, "signed", tree);
 	jsonw_object_end(&w);
@@ -207,4 +254,10 @@ int envelope_seal(const struct cJSON *tree, const struct signkey *const *keys, s
 	if (!rc && out->rc)
 		rc = fault_set(f, out->rc, NULL, NULL, "%s", err_text(out->rc));
 	return rc;
+}
+
+int envelope_seal(const struct cJSON *tree, const struct signkey *const *keys, size_t n, struct buf *out,
+        struct fault *f)
+{
+	return envelope_reseal(tree, NULL, 0, keys, n, out, f);
 }

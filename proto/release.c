@@ -36,6 +36,9 @@ static void draft_free(struct draft *d)
 		return;
 	cJSON_Delete(d->tree);
 	cJSON_Delete(d->next);
+	trust_doc_free(&d->base);
+	trust_doc_free(&d->fresh);
+	envelope_free(d->held);
 	free(d->name);
 	free(d);
 }
@@ -154,7 +157,7 @@ static int open_delegated(const struct release *r, const char *role, const void 
 	for (const struct draft *d = r->drafts; d; d = d->link) {
 		struct place at = place_root(d->tree);
 		struct tuf_targets *targets;
-		if (tuf_targets_parse(&at, &targets, NULL))
+		if (!release_delegates(d, role) || tuf_targets_parse(&at, &targets, NULL))
 			continue;
 		for (size_t i = 0; i < targets->n_delegations && rc; i++)
 			if (strcmp(targets->delegations[i].name, role) == 0)
@@ -181,20 +184,33 @@ static int open_published(const struct release *r, const char *role, const void 
 	return trust_doc_open((enum tuf_top)top, data, len, &r->root.root->roles[top], ret, f);
 }
 
+int release_adopt(struct release *r, const char *role, const struct trust_doc *doc, struct fault *f)
+{
+	struct place part;
+	int rc = release_find(r, role) ? fault_set(f, KE_EXIST, role, NULL, "loaded already")
+	                               : envelope_signed(doc->env, &part, f);
+
+	if (!rc)
+		rc = release_draft_add(
+		        r, role, cJSON_Duplicate(part.node, true), trust_doc_header(doc)->version, f);
+	if (!rc)
+		release_find(r, role)->lent = doc;
+	return rc;
+}
+
 int release_load(struct release *r, const char *role, const void *data, size_t len, struct fault *f)
 {
 	struct trust_doc doc = { 0 };
-	struct place part;
 	int rc = release_find(r, role) ? fault_set(f, KE_EXIST, NULL, NULL, "loaded already")
 	                               : open_published(r, role, data, len, &doc, f);
 
 	if (!rc)
-		rc = envelope_signed(doc.env, &part, f);
-	if (!rc)
-		rc = release_draft_add(
-		        r, role, cJSON_Duplicate(part.node, true), trust_doc_header(&doc)->version, f);
-	if (!rc && doc.root)
-		trust_doc_move(&r->root, &doc);
+		rc = release_adopt(r, role, &doc, f);
+	if (!rc) {
+		struct draft *d = release_find(r, role);
+		d->lent = NULL;
+		trust_doc_move(doc.root ? &r->root : &d->base, &doc);
+	}
 	trust_doc_free(&doc);
 	if (rc)
 		fault_at(f, "%s", role);

@@ -1,5 +1,6 @@
 /* release_edit.c — targets and delegations of a release. Same rules as the client's parser, checked before anything is
  * signed; patterns are stricter, since '[', ']' and '\' mean different things to different clients. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,7 +82,7 @@ int release_target_drop(struct release *r, const char *role, const char *path, s
 	return KE_OK;
 }
 
-static int check_delegation(const struct release_delegation *d, struct fault *f)
+int release_delegation_check(const struct release_delegation *d, struct fault *f)
 {
 	char quoted[TUF_ROLE_NAME_MAX + 4];
 
@@ -91,7 +92,7 @@ static int check_delegation(const struct release_delegation *d, struct fault *f)
 	for (int i = 0; i < TUF_TOP_COUNT; i++)
 		if (strcmp(d->name, tuf_top_names[i]) == 0)
 			return fault_set(f, KE_NAME, d->name, NULL, "the name of a top-level role");
-	if (!d->threshold || d->threshold > d->n_keys)
+	if (d->n_keys && (!d->threshold || d->threshold > d->n_keys))
 		return fault_set(
 		        f, KE_RANGE, d->name, NULL, "threshold %u with %zu keys", d->threshold, d->n_keys);
 	for (size_t i = 0; i < d->n_patterns; i++) {
@@ -135,7 +136,7 @@ static int delegation_tree(
 	return KE_OK;
 }
 
-static int role_index(const struct cJSON *roles, const char *name)
+int release_role_index(const struct cJSON *roles, const char *name)
 {
 	int i = 0;
 
@@ -147,23 +148,55 @@ static int role_index(const struct cJSON *roles, const char *name)
 	return -1;
 }
 
+bool release_delegates(const struct draft *d, const char *role)
+{
+	const struct cJSON *tree = d->next ? d->next : d->tree;
+	const struct cJSON *roles = cJSON_GetObjectItemCaseSensitive(
+	        cJSON_GetObjectItemCaseSensitive(tree, "delegations"), "roles");
+
+	return roles && release_role_index(roles, role) >= 0;
+}
+
+/* The version of ROLE that the snapshot lists; 0: none. A role whose delegation ended stays listed, and goes on from there
+ * when somebody delegates to that name again. */
+static int64_t listed_version(const struct release *r, const char *role)
+{
+	const struct draft *snapshot = release_find(r, "snapshot");
+	const cJSON *meta = snapshot ? cJSON_GetObjectItemCaseSensitive(snapshot->tree, "meta") : NULL;
+	char entry[TUF_ROLE_NAME_MAX + 8];
+
+	snprintf(entry, sizeof entry, "%s.json", role);
+	const cJSON *version =
+	        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(meta, entry), "version");
+	return cJSON_IsNumber(version) ? (int64_t)version->valuedouble : 0;
+}
+
+struct cJSON *release_targets_tree(void)
+{
+	cJSON *tree = cJSON_CreateObject();
+
+	if (tree && (!cJSON_AddStringToObject(tree, "_type", "targets") ||
+	                    !cJSON_AddStringToObject(tree, "spec_version", "1.0.34") ||
+	                    !tree_object(tree, "targets"))) {
+		cJSON_Delete(tree);
+		return NULL;
+	}
+	return tree;
+}
+
 /* The delegated role itself, empty, unless there is one. Its old keys may not fit any more: it is written anew. */
 static int delegated_role(struct release *r, const char *name, struct fault *f)
 {
 	struct draft *d = release_find(r, name);
-	cJSON *tree;
 
 	if (d) {
 		d->dirty = true;
 		return KE_OK;
 	}
-	tree = cJSON_CreateObject();
-	if (!tree || !cJSON_AddStringToObject(tree, "_type", "targets") ||
-	        !cJSON_AddStringToObject(tree, "spec_version", "1.0.34") || !tree_object(tree, "targets")) {
-		cJSON_Delete(tree);
-		return no_memory(f);
-	}
-	return release_draft_add(r, name, tree, 0, f);
+	int rc = release_draft_add(r, name, release_targets_tree(), listed_version(r, name), f);
+	if (!rc)
+		release_find(r, name)->dirty = true;
+	return rc;
 }
 
 int release_delegate(
@@ -171,8 +204,10 @@ int release_delegate(
 {
 	struct draft *from = NULL;
 	struct cJSON *tree = NULL;
-	int rc = check_delegation(d, f);
+	int rc = release_delegation_check(d, f);
 
+	if (!rc && !d->n_keys)
+		rc = fault_set(f, KE_RANGE, d->name, NULL, "a role without keys");
 	if (rc || (rc = need_targets(r, parent, &from, f)))
 		return rc;
 	cJSON *delegations = tree_object(from->tree, "delegations");
@@ -185,11 +220,16 @@ int release_delegate(
 	rc = delegation_tree(d, keys, &tree, f);
 	if (rc)
 		return rc;
-	int i = role_index(roles, d->name);
+	int i = release_role_index(roles, d->name);
+	int before = i < 0 && d->before ? release_role_index(roles, d->before) : -1;
 	if (i >= 0 ? !cJSON_ReplaceItemInArray(roles, i, tree) : !cJSON_AddItemToArray(roles, tree)) {
 		cJSON_Delete(tree);
 		return no_memory(f);
 	}
+	/* Those behind it go round once: cJSON 1.7.15 of Debian 12 inserts at the front only. */
+	for (int behind = cJSON_GetArraySize(roles) - 1 - before; before >= 0 && behind > 0; behind--)
+		cJSON_AddItemToArray(roles, cJSON_DetachItemFromArray(roles, before));
+	release_keys_sweep(delegations);
 	from->dirty = true;
 	return delegated_role(r, d->name, f);
 }
@@ -203,10 +243,11 @@ int release_undelegate(struct release *r, const char *parent, const char *name, 
 		return rc;
 	cJSON *delegations = cJSON_GetObjectItemCaseSensitive(from->tree, "delegations");
 	cJSON *roles = cJSON_GetObjectItemCaseSensitive(delegations, "roles");
-	int i = roles ? role_index(roles, name) : -1;
+	int i = roles ? release_role_index(roles, name) : -1;
 	if (i < 0)
 		return fault_set(f, KE_NOENT, parent, NULL, "does not delegate to '%.80s'", name);
 	cJSON_DeleteItemFromArray(roles, i);
+	release_keys_sweep(delegations);
 	from->dirty = true;
 	return KE_OK;
 }

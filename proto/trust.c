@@ -266,6 +266,11 @@ const struct tuf_targets *trust_targets(const struct trust *t)
 	return t->ready ? t->targets.targets : NULL;
 }
 
+const struct tuf_snapshot *trust_snapshot(const struct trust *t)
+{
+	return t->ready ? t->snapshot.snapshot : NULL;
+}
+
 const struct tuf_root *trust_root(const struct trust *t)
 {
 	return t->root.root;

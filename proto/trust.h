@@ -87,6 +87,8 @@ int64_t trust_version(const struct trust *t, enum tuf_top role);
 int64_t trust_expires(const struct trust *t, enum tuf_top role);
 /* The top-level targets; NULL before a refresh is complete. */
 const struct tuf_targets *trust_targets(const struct trust *t);
+/* The snapshot; NULL before a refresh is complete. */
+const struct tuf_snapshot *trust_snapshot(const struct trust *t);
 /* The parsed trusted root; never NULL. */
 const struct tuf_root *trust_root(const struct trust *t);
 

@@ -2,7 +2,7 @@
 _kedge() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word words=() i
 	local -A second=(
-		[repo]="init add refresh rotate verify publish"
+		[repo]="init key add remove delegate prune sign refresh rotate status verify publish"
 		[policy]="import export lint explain diff publish"
 		[rollout]="plan start finish status"
 		[host]="revoke" [token]="create list revoke" [operator]="request sign" [audit]="list verify"
@@ -14,8 +14,9 @@ _kedge() {
 	--state) COMPREPLY=($(compgen -W "online offline mia revoked" -- "$cur")); return ;;
 	--kind) COMPREPLY=($(compgen -W "epoch apply drift sockets status refusal gap" -- "$cur")); return ;;
 	--expires) COMPREPLY=($(compgen -W "root= targets= snapshot= timestamp=" -- "$cur")); return ;;
+	--type) COMPREPLY=($(compgen -W "ed25519 ecdsa rsa" -- "$cur")); return ;;
 	--keys) COMPREPLY=($(compgen -d -- "$cur")); return ;;
-	--config|--ca|--cert|--key|--key-passphrase-file|--passphrase-file|--ca-cert|--ca-key|--output|-o)
+	--config|--ca|--cert|--key|--key-passphrase-file|--passphrase-file|--ca-cert|--ca-key|--output|-o|--root-key|--targets-key|--add)
 		COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	esac
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -25,17 +26,22 @@ _kedge() {
 	if [[ $cur == -* ]]; then
 		local options=
 		case "${words[0]:-} ${words[1]:-}" in
-		"repo init") options="--keys --passphrase-file --root-keys --threshold-root --targets-keys --targets-threshold --expires" ;;
-		"repo add"|"repo refresh") options="--keys --passphrase-file --dry-run" ;;
-		"repo rotate") options="--keys --passphrase-file" ;;
+		"repo init") options="--keys --passphrase-file --root-keys --root-key --threshold-root --targets-keys --targets-key --targets-threshold --expires --shard-above --dry-run" ;;
+		"repo add"|"repo refresh") options="--keys --passphrase-file --dry-run --role" ;;
+		"repo remove"|"repo prune") options="--keys --passphrase-file --dry-run" ;;
+		"repo delegate") options="--keys --passphrase-file --dry-run --path --hash-prefix --key --threshold --terminating --parent --end" ;;
+		"repo rotate") options="--keys --passphrase-file --dry-run --add --drop --threshold" ;;
+		"repo key") options="--keys --passphrase-file --type --dry-run" ;;
+		"repo sign") options="--keys --passphrase-file --dry-run --merge --discard --output" ;;
+		"repo status") options="--keys --passphrase-file --within" ;;
 		"repo publish") options="--dry-run" ;;
 		"policy import") options="--name --policy-version --output --skip-errors" ;;
 		"policy export") options="--output" ;;
 		"policy lint") options="--kernel --mem" ;;
-		"policy publish") options="--keys --passphrase-file --dry-run --publish" ;;
+		"policy publish") options="--keys --passphrase-file --dry-run --role --publish" ;;
 		"rollout plan") options="--selector --wave --start --serial --standing --remove --why" ;;
-		"rollout start") options="--keys --passphrase-file --dry-run --selector --wave --start --serial --standing --remove --why --publish" ;;
-		"rollout finish") options="--keys --passphrase-file --dry-run --why --publish" ;;
+		"rollout start") options="--keys --passphrase-file --dry-run --selector --wave --start --serial --standing --remove --why --role --publish" ;;
+		"rollout finish") options="--keys --passphrase-file --dry-run --why --role --publish" ;;
 		"token create") options="--host --label --expires" ;;
 		"token list"|"audit list") options="--limit" ;;
 		"audit verify") options="--head" ;;

@@ -1,6 +1,6 @@
-/* catalogue.c — reads the published metadata once a generation: timestamp, the snapshot it names, and every role of
- * that snapshot, for targets rollouts/POLICY/SERIAL.json. Signatures were verified when it was published (repo_verify.c)
- * and are verified by every host, so here the bytes are only read; what cannot be read is an error, not an omission.
+/* catalogue.c — reads the published metadata once a generation: timestamp, the snapshot it names, and every role from targets
+ * down, for targets rollouts/POLICY/SERIAL.json. Signatures were verified when it was published (repo_verify.c) and are
+ * verified by every host, so here the top-level roles are only read; what cannot be read is an error, not an omission.
  * Called by assignments, rollouts, tokens and metrics. */
 #include "server-stub/api/catalogue.h"
 
@@ -12,6 +12,7 @@
 #include <cJSON.h>
 
 #include "proto/assignment.h"
+#include "proto/forest.h"
 #include "proto/tuf.h"
 #include "server-stub/api/api_in.h"
 
@@ -83,28 +84,92 @@ static int rollout_note(struct catalogue *c, const char *policy, int64_t serial,
 	return c->rollouts[c->n].path ? (c->n++, KE_OK) : KE_NOMEM;
 }
 
-static int role_read(struct api *api, struct catalogue *c, const char *role, int64_t version, struct fault *f)
+struct reader {
+	struct api *api;
+	size_t max;
+	char **ret;
+	size_t *ret_len;
+};
+
+static int bytes_row(void *ctx, const struct store_file *file)
 {
-	struct tuf_targets *targets = NULL;
+	struct reader *r = ctx;
+
+	if (file->len > r->max)
+		return KE_TOOBIG;
+	char *copy = malloc(file->len + 1);
+	if (!copy)
+		return KE_NOMEM;
+	memcpy(copy, file->data, file->len);
+	*r->ret = copy;
+	*r->ret_len = file->len;
+	return KE_OK;
+}
+
+/* A delegated role for the forest, in either naming of TUF. */
+static int read_role(void *ctx, const char *role, int64_t version, size_t max, char **ret, size_t *ret_len,
+        struct fault *f)
+{
+	struct api *api = ctx;
+	struct reader r = { .api = api, .max = max, .ret = ret, .ret_len = ret_len };
+	char file[TUF_FILE_ROOM], path[TUF_FILE_ROOM + 16];
+	int rc;
+
+	snprintf(path, sizeof path, "metadata/%s", tuf_file_name(role, version, file));
+	rc = store_repo_read(api->store, path, bytes_row, &r, f);
+	if (rc != KE_NOENT)
+		return rc;
+	snprintf(path, sizeof path, "metadata/%s", tuf_file_name(role, 0, file));
+	return store_repo_read(api->store, path, bytes_row, &r, f);
+}
+
+/* Rollouts where a host finds them: not in a role to which nobody delegates any more, though the snapshot lists it for ever,
+ * nor outside of a role's patterns. */
+static int rollouts_note(struct catalogue *c, const struct forest *forest)
+{
+	int rc = KE_OK;
+
+	for (size_t r = 0; r < forest->n; r++) {
+		const struct tuf_targets *targets = forest->roles[r]->targets;
+		for (size_t i = 0; !rc && i < targets->n_targets; i++) {
+			const char *path = targets->targets[i].path;
+			const struct forest_role *where = NULL;
+			const struct tuf_target *found;
+			char policy[65];
+			int64_t serial;
+			if (target_path_split("rollouts", path, policy, &serial) == KE_OK &&
+			        !forest_find(forest, path, &where, &found) && where == forest->roles[r])
+				rc = rollout_note(c, policy, serial, path);
+		}
+	}
+	return rc;
+}
+
+/* All roles below the targets that SNAPSHOT lists. */
+static int targets_read(
+        struct api *api, struct catalogue *c, const struct tuf_snapshot *snapshot, struct fault *f)
+{
+	const struct tuf_meta *meta = tuf_snapshot_find(snapshot, "targets");
+	const struct forest_source source = { .ctx = api, .read = read_role };
+	struct forest forest = { 0 };
+	struct tuf_targets *top = NULL;
 	struct metadata m;
-	int rc = role_load(api, role, version, &m, f);
+	int rc = meta ? role_load(api, "targets", meta->version, &m, f)
+	              : fault_set(f, KE_SCHEMA, "snapshot.json", NULL, "lists no targets");
 
 	if (rc)
 		return rc;
-	rc = tuf_targets_parse(&m.part, &targets, f);
-	for (size_t i = 0; !rc && i < targets->n_targets; i++) {
-		char policy[65];
-		int64_t serial;
-		if (target_path_split("rollouts", targets->targets[i].path, policy, &serial) == KE_OK)
-			rc = rollout_note(c, policy, serial, targets->targets[i].path);
-	}
-	tuf_targets_free(targets);
+	rc = tuf_targets_parse(&m.part, &top, f);
+	if (!rc)
+		rc = forest_load(top, snapshot, &source, &forest, f);
+	if (!rc)
+		rc = rollouts_note(c, &forest);
+	forest_clear(&forest);
+	tuf_targets_free(top);
 	cJSON_Delete(m.tree);
 	return rc;
 }
 
-/* Every role that the snapshot lists. A delegated role that is listed but not published is passed over: TUF keeps the
- * entries of roles that are no longer delegated to. */
 static int snapshot_read(struct api *api, struct catalogue *c, int64_t version, struct fault *f)
 {
 	struct tuf_snapshot *snapshot = NULL;
@@ -114,19 +179,8 @@ static int snapshot_read(struct api *api, struct catalogue *c, int64_t version, 
 	if (rc)
 		return rc;
 	rc = tuf_snapshot_parse(&m.part, &snapshot, f);
-	for (size_t i = 0; !rc && i < snapshot->n; i++) {
-		const char *name = snapshot->files[i].name;
-		size_t len = strlen(name), tail = strlen(".json");
-		char role[TUF_ROLE_NAME_MAX + 1];
-		if (len <= tail || len - tail >= sizeof role || strcmp(name + len - tail, ".json") != 0 ||
-		        strcmp(name, "root.json") == 0)
-			continue;
-		memcpy(role, name, len - tail);
-		role[len - tail] = '\0';
-		rc = role_read(api, c, role, snapshot->files[i].version, f);
-		if (rc == KE_NOENT && strcmp(role, "targets") != 0)
-			rc = KE_OK;
-	}
+	if (!rc)
+		rc = targets_read(api, c, snapshot, f);
 	tuf_snapshot_free(snapshot);
 	cJSON_Delete(m.tree);
 	return rc;

@@ -1,7 +1,7 @@
 /* repo_verify.c — the door of PUT /v1/repo. The server authors nothing, but it must not hand out a repository that hosts
  * would refuse: one bad upload would stop the whole fleet's updates. So it plays a client that has followed every
- * publication: proto/trust judges the four top-level roles, and the walk below opens every delegated role with the
- * signers that its parent names, and compares every target. Called by publish.c. */
+ * publication: proto/trust judges the four top-level roles, proto/forest opens every delegated role with the signers
+ * that its delegator names, and every target that a host would find is compared. Called by publish.c. */
 #include "server-stub/api/repo_verify.h"
 
 #include <inttypes.h>
@@ -10,11 +10,9 @@
 #include <string.h>
 
 #include "proto/buf.h"
+#include "proto/forest.h"
 #include "proto/trust.h"
 #include "proto/trust_doc.h"
-
-#define DEPTH_MAX 8
-#define ROLES_MAX 1024
 
 struct check {
 	struct repo_set *set;
@@ -22,9 +20,6 @@ struct check {
 	int64_t now;
 	int64_t published_snapshot; /* version that the published timestamp names; 0 none */
 	bool dropped;               /* the new root took the timestamp's or snapshot's keys away */
-	const struct tuf_snapshot *snapshot;
-	const char *roles[ROLES_MAX]; /* visited; names live in the documents below */
-	size_t n_roles;
 };
 
 static void metadata_name(const char *file, char ret[TUF_FILE_ROOM + 16])
@@ -158,74 +153,45 @@ static int target_check(struct check *c, const struct tuf_target *target, struct
 	return rc == KE_NOENT ? KE_MISMATCH : rc;
 }
 
-static int role_walk(struct check *c, const struct tuf_targets *targets, unsigned depth, struct fault *f);
-
-static bool visited(const struct check *c, const char *role)
+/* A delegated role for the forest. */
+static int read_role(void *ctx, const char *role, int64_t version, size_t max, char **ret, size_t *ret_len,
+        struct fault *f)
 {
-	for (size_t i = 0; i < c->n_roles; i++)
-		if (strcmp(c->roles[i], role) == 0)
-			return true;
-	return false;
-}
-
-/* Open one delegated role with the signers that its parent names, and go on below it. */
-static int delegated_check(struct check *c, const struct tuf_delegation *d, unsigned depth, struct fault *f)
-{
-	const struct tuf_meta *meta = tuf_snapshot_find(c->snapshot, d->name);
-	struct trust_doc doc = { 0 };
+	struct check *c = ctx;
 	struct repo_file *file = NULL;
-	int rc;
+	int rc = role_file(c, role, version, &file, f);
 
-	if (!meta)
-		return fault_set(f, KE_UNTRUSTED, d->name, NULL, "is delegated to, but not in the snapshot");
-	if (depth > DEPTH_MAX || c->n_roles == ROLES_MAX)
-		return fault_set(f, KE_TOOBIG, d->name, NULL, "too many delegations");
-	rc = role_file(c, d->name, meta->version, &file, f);
 	if (rc)
-		return rc == KE_NOENT ? KE_MISMATCH : rc;
-	if (!(rc = tuf_bytes_check(file->data, file->len, meta->length, &meta->hashes, f)))
-		rc = trust_doc_open(TUF_TARGETS, file->data, file->len, &d->signers, &doc, f);
-	if (!rc && doc.targets->header.version != meta->version)
-		rc = fault_set(f, KE_MISMATCH, NULL, NULL, "another version than the snapshot lists");
-	if (!rc && doc.targets->header.expires <= c->now)
-		rc = fault_set(f, KE_EXPIRED, NULL, "sign a new version", "has expired");
-	if (rc)
-		fault_at(f, "%s", file->name);
-	c->roles[c->n_roles++] = d->name;
-	if (!rc)
-		rc = role_walk(c, doc.targets, depth + 1, f);
-	/* The name above lives in the parent's document, which is open until the walk has left it. */
-	trust_doc_free(&doc);
-	return rc;
+		return rc;
+	if (file->len > max)
+		return fault_set(f, KE_TOOBIG, NULL, NULL, "more than %zu bytes", max);
+	char *copy = malloc(file->len + 1);
+	if (!copy)
+		return fault_set(f, KE_NOMEM, NULL, NULL, "%s", "");
+	memcpy(copy, file->data, file->len);
+	*ret = copy;
+	*ret_len = file->len;
+	return KE_OK;
 }
 
-static int role_walk(struct check *c, const struct tuf_targets *targets, unsigned depth, struct fault *f)
-{
-	int rc = KE_OK;
-
-	for (size_t i = 0; !rc && i < targets->n_targets; i++)
-		rc = target_check(c, &targets->targets[i], f);
-	size_t mark = c->n_roles;
-	for (size_t i = 0; !rc && i < targets->n_delegations; i++)
-		if (!visited(c, targets->delegations[i].name))
-			rc = delegated_check(c, &targets->delegations[i], depth, f);
-	c->n_roles = mark;
-	return rc;
-}
-
+/* Every target where a host finds it. What no host finds, such as a path outside of a role's patterns, is not asked for. */
 static int walk(struct check *c, struct fault *f)
 {
-	struct trust_doc doc = { 0 };
-	struct repo_file *file = NULL;
-	int rc = role_file(c, "snapshot", trust_version(c->trust, TUF_SNAPSHOT), &file, f);
+	const struct forest_source source = { .ctx = c, .read = read_role, .now = c->now };
+	struct forest forest = { 0 };
+	int rc = forest_load(trust_targets(c->trust), trust_snapshot(c->trust), &source, &forest, f);
 
-	if (!rc)
-		rc = trust_doc_open(TUF_SNAPSHOT, file->data, file->len,
-		        &trust_root(c->trust)->roles[TUF_SNAPSHOT], &doc, f);
-	c->snapshot = doc.snapshot;
-	if (!rc)
-		rc = role_walk(c, trust_targets(c->trust), 0, f);
-	trust_doc_free(&doc);
+	for (size_t r = 0; !rc && r < forest.n; r++) {
+		const struct tuf_targets *targets = forest.roles[r]->targets;
+		for (size_t i = 0; !rc && i < targets->n_targets; i++) {
+			const struct forest_role *where = NULL;
+			const struct tuf_target *found = NULL;
+			if (!forest_find(&forest, targets->targets[i].path, &where, &found) &&
+			        where == forest.roles[r])
+				rc = target_check(c, found, f);
+		}
+	}
+	forest_clear(&forest);
 	return rc;
 }
 

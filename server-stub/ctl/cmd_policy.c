@@ -166,11 +166,13 @@ static int publish_check(const struct policy_file *p, struct fault *f)
 
 static int publish_put(struct work *w, const struct policy_file *p, char *path, size_t size, struct fault *f)
 {
+	const struct tuf_target *present;
+
 	snprintf(path, size, "policies/%s/%" PRId64 ".json", p->policy->name, p->policy->version);
-	if (tuf_targets_find(depot_targets(w->depot), path))
+	if (depot_find(w->depot, path, NULL, &present) == KE_OK)
 		return fault_set(f, KE_EXIST, path, "raise the document's version",
 		        "this version is signed already, and hosts may hold it");
-	return depot_put(w->depot, path, p->text, p->len, f);
+	return depot_put(w->depot, args_value(&w->ctl->args, "role"), path, p->text, p->len, f);
 }
 
 static void unknown_keys(const struct ctl *c, const struct policy *p)
@@ -211,8 +213,8 @@ int ctl_policy_publish(struct ctl *c)
 	if (!rc && c->json)
 		ctl_json_end(c, &json);
 	work_end(&w);
-	if (!rc && args_has(&c->args, "publish") && !(rc = repo_send(c, c->args.words[0], NULL, &f)) &&
-	        !c->json)
+	if (!rc && !w.pending && args_has(&c->args, "publish") &&
+	        !(rc = repo_send(c, c->args.words[0], NULL, &f)) && !c->json)
 		buf_str(&c->out, args_has(&c->args, "dry-run") ? "" : "published\n");
 	policy_file_clear(&p);
 	return rc ? ctl_complain(c, &f) : CTL_DONE;

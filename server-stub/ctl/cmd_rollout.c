@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "policies/policy.h"
+#include "proto/assignment.h"
 #include "proto/fileio.h"
 #include "proto/jsonw.h"
 #include "server-stub/ctl/cmd_repo.h"
@@ -20,24 +21,31 @@ static int no_memory(struct fault *f)
 	return fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");
 }
 
-/* The highest serial of POLICY among the listed targets; 0: none. */
+struct highest {
+	const char *policy;
+	int64_t serial;
+};
+
+static int note_serial(void *ctx, const char *role, const struct tuf_target *target)
+{
+	struct highest *h = ctx;
+	char policy[65];
+	int64_t serial;
+
+	(void)role;
+	if (target_path_split("rollouts", target->path, policy, &serial) == KE_OK &&
+	        strcmp(policy, h->policy) == 0 && serial > h->serial)
+		h->serial = serial;
+	return KE_OK;
+}
+
+/* The highest serial of POLICY that any role lists; 0: none. */
 static int64_t last_serial(const struct depot *d, const char *policy)
 {
-	const struct tuf_targets *t = depot_targets(d);
-	char prefix[PATH_ROOM];
-	int64_t last = 0;
-	int len = snprintf(prefix, sizeof prefix, "rollouts/%s/", policy);
+	struct highest h = { .policy = policy };
 
-	for (size_t i = 0; i < t->n_targets; i++) {
-		const char *rest = t->targets[i].path + len;
-		char *end;
-		if (strncmp(t->targets[i].path, prefix, (size_t)len) != 0)
-			continue;
-		long long n = strtoll(rest, &end, 10);
-		if (end != rest && strcmp(end, ".json") == 0 && n > last)
-			last = n;
-	}
-	return last;
+	depot_each(d, false, note_serial, &h);
+	return h.serial;
 }
 
 /* ---- the parts of a document ---- */
@@ -50,8 +58,8 @@ static int take_target(const struct depot *d, const char *version, struct rollou
 	if (rc)
 		return rc;
 	snprintf(path, sizeof path, "policies/%s/%" PRId64 ".json", r->policy, r->version);
-	const struct tuf_target *t = tuf_targets_find(depot_targets(d), path);
-	if (!t || !t->hashes.has_sha256)
+	const struct tuf_target *t = NULL;
+	if (depot_find(d, path, NULL, &t) || !t->hashes.has_sha256)
 		return fault_set(f, KE_NOENT, path, "sign it with kedge policy publish",
 		        "the repository lists no such version");
 	r->target_length = t->length;
@@ -224,7 +232,7 @@ static int sign(struct work *w, const struct rollout *r, const char *text, size_
 	char path[PATH_ROOM];
 
 	snprintf(path, sizeof path, "rollouts/%s/%" PRId64 ".json", r->policy, r->serial);
-	int rc = depot_put(w->depot, path, text, len, f);
+	int rc = depot_put(w->depot, args_value(&c->args, "role"), path, text, len, f);
 	if (rc)
 		return rc;
 	if (c->json) {
@@ -265,8 +273,8 @@ static int rollout_run(struct ctl *c, bool plan,
 		rc = sign(&w, r, text, len, &f);
 	}
 	work_end(&w);
-	if (!rc && args_has(&c->args, "publish") && !(rc = repo_send(c, c->args.words[0], NULL, &f)) &&
-	        !c->json)
+	if (!rc && !w.pending && args_has(&c->args, "publish") &&
+	        !(rc = repo_send(c, c->args.words[0], NULL, &f)) && !c->json)
 		buf_str(&c->out, args_has(&c->args, "dry-run") ? "" : "published\n");
 	free(text);
 	rollout_free(r);

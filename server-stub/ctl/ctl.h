@@ -20,7 +20,7 @@
 enum {
 	CTL_DONE = 0,    /* done; the same */
 	CTL_ERROR = 1,   /* usage, unreadable file, no connection */
-	CTL_DIFFERS = 2, /* diff: differs; lint: warnings */
+	CTL_DIFFERS = 2, /* diff: differs; lint: warnings; repo status: something is due */
 	CTL_FAILED = 4,  /* not verified, refused; lint: errors */
 };
 
@@ -66,9 +66,15 @@ int ctl_limit(const struct ctl *c, int64_t preset, int64_t *ret, struct fault *f
 /* The commands, by file. */
 int ctl_repo_init(struct ctl *c); /* cmd_repo.c */
 int ctl_repo_add(struct ctl *c);
+int ctl_repo_remove(struct ctl *c);
 int ctl_repo_refresh(struct ctl *c);
-int ctl_repo_rotate(struct ctl *c);
 int ctl_repo_verify(struct ctl *c);
+int ctl_repo_rotate(struct ctl *c); /* cmd_rotate.c */
+int ctl_repo_key(struct ctl *c);
+int ctl_repo_sign(struct ctl *c);     /* cmd_sign.c */
+int ctl_repo_status(struct ctl *c);   /* cmd_repo_status.c */
+int ctl_repo_delegate(struct ctl *c); /* cmd_delegate.c */
+int ctl_repo_prune(struct ctl *c);    /* cmd_prune.c */
 int ctl_repo_publish(struct ctl *c);  /* cmd_publish.c */
 int ctl_policy_import(struct ctl *c); /* cmd_policy.c */
 int ctl_policy_export(struct ctl *c);

@@ -16,7 +16,8 @@
 #include "proto/trust_doc.h"
 #include "server-stub/ctl/depot_in.h"
 
-#define DAY 86400
+#define DAY           86400
+#define KEYS_PER_ROLE 16 /* that repo init makes */
 
 const struct depot_plan depot_plan_default = {
 	.n_keys = { 1, 1, 1, 1 },
@@ -25,23 +26,7 @@ const struct depot_plan depot_plan_default = {
 	        [TUF_TARGETS] = 180 * DAY,
 	        [TUF_SNAPSHOT] = 30 * DAY,
 	        [TUF_TIMESTAMP] = 7 * DAY },
-};
-
-struct put {
-	char *file; /* below the depot */
-	char *data;
-	size_t len;
-	struct put *next;
-};
-
-struct depot {
-	char *dir;
-	int lock;
-	struct depot_conf conf;
-	struct release *release;
-	struct trust_doc root, targets;
-	bool touched[TUF_TOP_COUNT];
-	struct put *puts;
+	.shard_above = RELEASE_SHARD_ABOVE,
 };
 
 static int no_memory(struct fault *f)
@@ -56,7 +41,7 @@ char *depot_path(const char *dir, const char *rest)
 	return asprintf(&path, "%s/%s", dir, rest) < 0 ? NULL : path;
 }
 
-static int read_metadata(const char *dir, const char *role, int64_t version, size_t max, char **ret,
+int depot_metadata(const char *dir, const char *role, int64_t version, size_t max, char **ret,
         size_t *ret_len, struct fault *f)
 {
 	char file[TUF_FILE_ROOM], name[TUF_FILE_ROOM + 16];
@@ -89,7 +74,7 @@ static int load(struct depot *d, enum tuf_top role, int64_t version, struct trus
 {
 	char *data;
 	size_t len;
-	int rc = read_metadata(d->dir, tuf_top_names[role], version, TUF_META_MAX, &data, &len, f);
+	int rc = depot_metadata(d->dir, tuf_top_names[role], version, TUF_META_MAX, &data, &len, f);
 
 	if (rc)
 		return rc;
@@ -103,7 +88,7 @@ static int load(struct depot *d, enum tuf_top role, int64_t version, struct trus
 
 static int load_all(struct depot *d, struct fault *f)
 {
-	struct trust_doc timestamp = { 0 }, snapshot = { 0 };
+	struct trust_doc timestamp = { 0 };
 	int64_t root = newest_root(d->dir);
 
 	if (!root)
@@ -116,15 +101,14 @@ static int load_all(struct depot *d, struct fault *f)
 	if (!rc)
 		rc = load(d, TUF_TIMESTAMP, 0, &timestamp, f);
 	if (!rc)
-		rc = load(d, TUF_SNAPSHOT, timestamp.timestamp->snapshot.version, &snapshot, f);
+		rc = load(d, TUF_SNAPSHOT, timestamp.timestamp->snapshot.version, &d->snapshot, f);
 	if (!rc) {
-		const struct tuf_meta *meta = tuf_snapshot_find(snapshot.snapshot, "targets");
+		const struct tuf_meta *meta = tuf_snapshot_find(d->snapshot.snapshot, "targets");
 		rc = meta ? load(d, TUF_TARGETS, meta->version, &d->targets, f)
 		          : fault_set(f, KE_SCHEMA, d->dir, NULL, "the snapshot lists no targets");
 	}
 	trust_doc_free(&timestamp);
-	trust_doc_free(&snapshot);
-	return rc;
+	return rc ? rc : depot_roles_load(d, f);
 }
 
 static int lock(struct depot *d, struct fault *f)
@@ -136,6 +120,17 @@ static int lock(struct depot *d, struct fault *f)
 	if (rc == KE_BUSY)
 		fault_set(f, rc, d->dir, "wait for it", "somebody else is changing this repository");
 	return rc;
+}
+
+/* There is nothing but a pending version 1: edit an empty repository. */
+static int begin_unborn(struct depot *d, struct fault *f)
+{
+	d->unborn = true;
+	for (size_t i = 0; i < d->n_waiting; i++)
+		if (strcmp(d->waiting[i].name, "1.root.json") == 0)
+			return release_init(d->release, true, f);
+	return fault_set(f, KE_NOENT, d->dir, "make one with kedge repo init",
+	        "is no repository: there is no metadata/1.root.json");
 }
 
 static int depot_new(const char *dir, struct depot **ret, struct fault *f)
@@ -154,27 +149,97 @@ static int depot_new(const char *dir, struct depot **ret, struct fault *f)
 	return rc;
 }
 
-int depot_open(const char *dir, struct depot **ret, struct fault *f)
+/* Locked, recovered, loaded. */
+static int open_any(const char *dir, struct depot **ret, struct fault *f)
 {
 	struct depot *d = NULL;
-
-	if (newest_root(dir) == 0)
-		return fault_set(f, KE_NOENT, dir, "make one with kedge repo init",
-		        "is no repository: there is no metadata/1.root.json");
 	int rc = depot_new(dir, &d, f);
+
 	if (rc)
 		return rc;
 	rc = lock(d, f);
 	if (!rc)
 		rc = stage_recover(dir, f);
 	if (!rc)
+		rc = pending_recover(dir, f);
+	if (!rc)
 		rc = depot_conf_read(dir, &d->conf, f);
 	if (!rc)
-		rc = load_all(d, f);
+		rc = pending_scan(d, f);
+	if (!rc)
+		rc = newest_root(dir) > 0 ? load_all(d, f) : begin_unborn(d, f);
 	if (rc)
 		depot_close(d);
 	else
 		*ret = d;
+	return rc;
+}
+
+/* Is DIR a repository, or going to be one? Nothing is made in a directory that is none. */
+static int check_there(const char *dir, bool *ret_unborn, struct fault *f)
+{
+	char *path = depot_path(dir, "pending/1.root.json");
+	bool there = newest_root(dir) > 0, waits = path && access(path, F_OK) == 0;
+
+	free(path);
+	*ret_unborn = !there;
+	if (there || waits)
+		return KE_OK;
+	return fault_set(f, KE_NOENT, dir, "make one with kedge repo init",
+	        "is no repository: there is no metadata/1.root.json");
+}
+
+int depot_open(const char *dir, struct depot **ret, struct fault *f)
+{
+	bool unborn;
+	int rc = check_there(dir, &unborn, f);
+
+	if (!rc && unborn)
+		rc = fault_set(f, KE_NOENT, dir, "finish it with kedge repo sign",
+		        "version 1 of this repository waits for signatures");
+	return rc ? rc : open_any(dir, ret, f);
+}
+
+int depot_resume(const char *dir, int64_t now, struct depot **ret, struct fault *f)
+{
+	struct depot *d = NULL;
+	bool unborn;
+	int rc = check_there(dir, &unborn, f);
+
+	if (!rc)
+		rc = open_any(dir, &d, f);
+	if (rc)
+		return rc;
+	rc = pending_load(d, now, f);
+	if (rc)
+		depot_close(d);
+	else
+		*ret = d;
+	return rc;
+}
+
+int depot_discard(const char *dir, bool dry_run, struct buf *names, struct fault *f)
+{
+	struct depot *d = NULL;
+	bool unborn;
+	int rc = check_there(dir, &unborn, f);
+
+	if (!rc)
+		rc = depot_new(dir, &d, f);
+	if (rc)
+		return rc;
+	rc = lock(d, f);
+	if (!rc)
+		rc = stage_recover(dir, f);
+	if (!rc)
+		rc = pending_recover(dir, f);
+	if (!rc)
+		rc = pending_scan(d, f);
+	for (size_t i = 0; i < d->n_waiting && !rc; i++)
+		buf_fmt(names, "%s\n", d->waiting[i].name);
+	if (!rc && !dry_run)
+		rc = pending_drop_in(dir, f);
+	depot_close(d);
 	return rc;
 }
 
@@ -189,7 +254,10 @@ void depot_close(struct depot *d)
 		free(p->data);
 		free(p);
 	}
+	pending_forget(d);
+	forest_clear(&d->forest);
 	trust_doc_free(&d->root);
+	trust_doc_free(&d->snapshot);
 	trust_doc_free(&d->targets);
 	release_free(d->release);
 	depot_conf_clear(&d->conf);
@@ -204,80 +272,24 @@ const char *depot_keys(const struct depot *d)
 	return d->conf.keys;
 }
 
-const struct tuf_targets *depot_targets(const struct depot *d)
-{
-	return d->targets.targets;
-}
-
 int64_t depot_version(const struct depot *d, const char *role)
 {
 	return release_version(d->release, role);
 }
 
-/* ---- targets ---- */
-
-/* "targets/dir/HASH.name" */
-static char *hashed_file(const char *path, const unsigned char digest[SHA256_LEN])
+const struct tuf_root *depot_root(const struct depot *d)
 {
-	char hex[2 * SHA256_LEN + 1], *file = NULL;
-	const char *slash = strrchr(path, '/');
-	int dir_len = slash ? (int)(slash - path + 1) : 0;
-
-	hex_encode(digest, SHA256_LEN, hex);
-	return asprintf(&file, "targets/%.*s%s.%s", dir_len, path, hex, path + dir_len) < 0 ? NULL : file;
+	return d->root.root;
 }
 
-char *depot_target_file(const char *path, const void *data, size_t len)
+struct release *depot_release(struct depot *d)
 {
-	unsigned char digest[SHA256_LEN];
-
-	sha256(data, len, digest);
-	return hashed_file(path, digest);
+	return d->release;
 }
 
-int depot_read(const struct depot *d, const char *path, char **ret, size_t *ret_len, struct fault *f)
+bool depot_waits(const struct depot *d)
 {
-	const struct tuf_target *t = tuf_targets_find(d->targets.targets, path);
-	char *data;
-	size_t len;
-
-	if (!t || !t->hashes.has_sha256)
-		return fault_set(f, KE_NOENT, path, NULL, "the repository does not list it");
-	char *file = hashed_file(path, t->hashes.sha256);
-	char *full = file ? depot_path(d->dir, file) : NULL;
-	int rc = full ? file_read(full, DEPOT_TARGET_MAX, &data, &len, f) : no_memory(f);
-	free(full);
-	free(file);
-	if (rc)
-		return rc;
-	if ((rc = trust_target_check(t, data, len, f))) {
-		file_free(data);
-		return rc;
-	}
-	*ret = data;
-	*ret_len = len;
-	return KE_OK;
-}
-
-int depot_put(struct depot *d, const char *path, const void *data, size_t len, struct fault *f)
-{
-	if (len > DEPOT_TARGET_MAX)
-		return fault_set(f, KE_TOOBIG, path, NULL, "more than %u bytes", DEPOT_TARGET_MAX);
-	int rc = release_target_set(d->release, "targets", path, data, len, NULL, f);
-	if (rc)
-		return rc;
-	struct put *p = calloc(1, sizeof *p);
-	if (!p)
-		return no_memory(f);
-	p->next = d->puts;
-	d->puts = p;
-	p->len = len;
-	p->file = depot_target_file(path, data, len);
-	p->data = malloc(len + 1);
-	if (!p->file || !p->data)
-		return no_memory(f);
-	memcpy(p->data, data, len);
-	return depot_touch(d, "targets", f);
+	return d->n_waiting > 0;
 }
 
 /* ---- roles ---- */
@@ -298,6 +310,8 @@ int depot_touch(struct depot *d, const char *role, struct fault *f)
 	enum tuf_top top = TUF_ROOT;
 	int rc = role_index(role, &top, f);
 
+	if (!rc)
+		rc = pending_refuse(d, role, f);
 	if (rc)
 		return rc;
 	d->touched[top] = true;
@@ -314,6 +328,11 @@ int depot_rotate(struct depot *d, const char *role, struct keyring *k, struct bu
 	enum tuf_top top = TUF_ROOT;
 	int rc = role_index(role, &top, f);
 
+	/* Before any key is made. */
+	if (!rc)
+		rc = pending_refuse(d, "root", f);
+	if (!rc)
+		rc = pending_refuse(d, role, f);
 	if (rc)
 		return rc;
 	const struct signers *now = &d->root.root->roles[top];
@@ -332,70 +351,55 @@ int depot_rotate(struct depot *d, const char *role, struct keyring *k, struct bu
 	return rc ? rc : depot_touch(d, role, f);
 }
 
-/* ---- writing ---- */
-
-static int write_puts(const struct depot *d, struct fault *f)
-{
-	int rc = KE_OK;
-
-	for (const struct put *p = d->puts; p && !rc; p = p->next) {
-		char *path = depot_path(d->dir, p->file), *folder = path ? strdup(path) : NULL;
-		if (!folder) {
-			free(path);
-			return no_memory(f);
-		}
-		*strrchr(folder, '/') = '\0';
-		rc = dir_make(folder, 0755, f);
-		if (!rc)
-			rc = file_replace(path, p->data, p->len, 0644, FILE_DURABLE, f);
-		free(folder);
-		free(path);
-	}
-	return rc;
-}
-
-int depot_write(struct depot *d, const struct keyring *k, int64_t now, bool dry_run,
-        struct release_files *ret, struct fault *f)
-{
-	struct release_files files = { 0 };
-	const struct signkey *keys[KEYRING_MAX];
-	int rc = KE_OK;
-
-	for (size_t i = 0; i < k->n; i++)
-		keys[i] = k->keys[i];
-	for (int i = 0; i < TUF_TOP_COUNT && !rc; i++)
-		if (d->touched[i])
-			rc = release_expires(d->release, tuf_top_names[i], now + d->conf.lifetime[i], f);
-	if (!rc)
-		rc = release_write(d->release, now, keys, k->n, &files, f);
-	if (!rc && !dry_run)
-		rc = write_puts(d, f);
-	if (!rc && !dry_run && files.n)
-		rc = stage_switch(d->dir, &files, f);
-	if (rc) {
-		release_files_free(&files);
-		return rc;
-	}
-	memset(d->touched, 0, sizeof d->touched);
-	*ret = files;
-	return KE_OK;
-}
-
 /* ---- making ---- */
+
+static size_t imported(const struct depot_plan *plan, enum tuf_top role)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n_imports; i++)
+		n += plan->imports[i].role == role;
+	return n;
+}
 
 static int plan_check(const struct depot_plan *plan, struct fault *f)
 {
 	for (int i = 0; i < TUF_TOP_COUNT; i++) {
-		if (plan->n_keys[i] < 1 || plan->n_keys[i] > 16)
-			return fault_set(
-			        f, KE_RANGE, tuf_top_names[i], NULL, "1 to 16 keys, not %u", plan->n_keys[i]);
-		if (plan->threshold[i] < 1 || plan->threshold[i] > plan->n_keys[i])
+		size_t n = plan->n_keys[i] + imported(plan, (enum tuf_top)i);
+		if (plan->n_keys[i] > KEYS_PER_ROLE || n < 1 || n > KEYS_PER_ROLE)
+			return fault_set(f, KE_RANGE, tuf_top_names[i], NULL, "1 to %d keys, not %zu",
+			        KEYS_PER_ROLE, n);
+		if (plan->threshold[i] < 1 || plan->threshold[i] > n)
 			return fault_set(f, KE_RANGE, tuf_top_names[i],
 			        "make more keys, or lower the threshold",
-			        "a threshold of %u cannot be reached with %u keys", plan->threshold[i],
-			        plan->n_keys[i]);
+			        "a threshold of %u cannot be reached with %zu keys", plan->threshold[i], n);
 	}
 	return KE_OK;
+}
+
+/* NAME, for PATTERN, with as many keys of its own as are made for targets, and those of others that targets has. */
+static int init_delegated(struct depot *d, const struct depot_plan *plan, struct keyring *k, const char *name,
+        const char *pattern, struct fault *f)
+{
+	const struct cJSON *keys[KEYS_PER_ROLE];
+	struct release_delegation delegation = { .name = name,
+		.keys = keys,
+		.threshold = plan->threshold[TUF_TARGETS],
+		.patterns = &pattern,
+		.n_patterns = 1 };
+	int rc = KE_OK;
+
+	for (unsigned n = 0; n < plan->n_keys[TUF_TARGETS] && !rc; n++) {
+		const struct signkey *key = NULL;
+		rc = keyring_make(k, name, &key, f);
+		if (!rc)
+			keys[delegation.n_keys++] = signkey_public(key);
+	}
+	/* plan_check() counted them. */
+	for (size_t i = 0; i < plan->n_imports; i++)
+		if (plan->imports[i].role == TUF_TARGETS)
+			keys[delegation.n_keys++] = plan->imports[i].key;
+	return rc ? rc : release_delegate(d->release, tuf_top_names[TUF_TARGETS], &delegation, f);
 }
 
 static int init_roles(struct depot *d, const struct depot_plan *plan, struct keyring *k, struct fault *f)
@@ -413,13 +417,23 @@ static int init_roles(struct depot *d, const struct depot_plan *plan, struct key
 			rc = release_threshold(d->release, tuf_top_names[i], plan->threshold[i], f);
 		d->touched[i] = true;
 	}
-	return rc;
+	for (size_t i = 0; i < plan->n_imports && !rc; i++)
+		rc = release_key_add(
+		        d->release, tuf_top_names[plan->imports[i].role], plan->imports[i].key, f);
+	if (!rc)
+		rc = init_delegated(d, plan, k, "policies", "policies/*/*", f);
+	return rc ? rc : init_delegated(d, plan, k, "rollouts", "rollouts/*/*", f);
 }
 
 /* The absolute path of the key directory, which exists now. */
 static int conf_make(struct depot *d, const struct depot_plan *plan, struct fault *f)
 {
 	memcpy(d->conf.lifetime, plan->lifetime, sizeof d->conf.lifetime);
+	d->conf.shard_above = plan->shard_above;
+	/* With imports alone no key was made. */
+	int rc = dir_make(plan->keys, 0700, f);
+	if (rc)
+		return rc;
 	d->conf.keys = realpath(plan->keys, NULL);
 	if (!d->conf.keys)
 		return fault_set(f, err_from_errno(errno), plan->keys, NULL, "%s", strerror(errno));
@@ -439,19 +453,69 @@ static int folders_make(const char *dir, struct fault *f)
 	return rc;
 }
 
+static int check_free(const char *dir, struct fault *f)
+{
+	bool unborn;
+
+	if (newest_root(dir) > 0)
+		return fault_set(f, KE_EXIST, dir, "use another directory", "there is a repository already");
+	if (check_there(dir, &unborn, NULL) == KE_OK)
+		return fault_set(f, KE_EXIST, dir, "finish or discard it with kedge repo sign",
+		        "version 1 of a repository waits for signatures there");
+	return KE_OK;
+}
+
+/* The keys that sign version 1: new ones, and with imports those that are there. */
+static int init_keys(const struct depot_plan *plan, struct keyring *ret, struct fault *f)
+{
+	if (plan->n_imports && access(plan->keys, F_OK) == 0)
+		return keyring_load(plan->keys, plan->passphrase, ret, f);
+	*ret = (struct keyring){ .dir = strdup(plan->keys) };
+	if (plan->passphrase)
+		ret->passphrase = strdup(plan->passphrase);
+	return ret->dir && (!plan->passphrase || ret->passphrase) ? KE_OK : no_memory(f);
+}
+
+/* What can be refused before anything is made. */
+static int init_begin(const char *dir, const struct depot_plan *plan, struct keyring *k, struct fault *f)
+{
+	int rc = plan_check(plan, f);
+
+	if (!rc)
+		rc = check_free(dir, f);
+	return rc ? rc : init_keys(plan, k, f);
+}
+
+int depot_imagine(const char *dir, const struct depot_plan *plan, struct depot **ret, struct fault *f)
+{
+	struct depot *d = NULL;
+	struct keyring k = { 0 };
+	int rc = init_begin(dir, plan, &k, f);
+
+	k.dry = true;
+	if (!rc)
+		rc = depot_new(dir, &d, f);
+	if (!rc) {
+		memcpy(d->conf.lifetime, plan->lifetime, sizeof d->conf.lifetime);
+		d->conf.shard_above = plan->shard_above;
+		rc = init_roles(d, plan, &k, f);
+	}
+	keyring_clear(&k);
+	if (rc)
+		depot_close(d);
+	else
+		*ret = d;
+	return rc;
+}
+
 int depot_init(const char *dir, const struct depot_plan *plan, int64_t now, struct fault *f)
 {
 	struct depot *d = NULL;
-	struct keyring k = { .dir = strdup(plan->keys) };
+	struct keyring k = { 0 };
 	struct release_files files = { 0 };
-	int rc = plan_check(plan, f);
+	struct release_pendings pending = { 0 };
+	int rc = init_begin(dir, plan, &k, f);
 
-	if (!rc && newest_root(dir) > 0)
-		rc = fault_set(f, KE_EXIST, dir, "use another directory", "there is a repository already");
-	if (!rc && plan->passphrase)
-		k.passphrase = strdup(plan->passphrase);
-	if (!rc && (!k.dir || (plan->passphrase && !k.passphrase)))
-		rc = no_memory(f);
 	if (!rc)
 		rc = folders_make(dir, f);
 	if (!rc)
@@ -461,12 +525,15 @@ int depot_init(const char *dir, const struct depot_plan *plan, int64_t now, stru
 	if (!rc)
 		rc = stage_recover(dir, f);
 	if (!rc)
+		rc = pending_recover(dir, f);
+	if (!rc)
 		rc = init_roles(d, plan, &k, f);
 	if (!rc)
 		rc = conf_make(d, plan, f);
 	if (!rc)
-		rc = depot_write(d, &k, now, false, &files, f);
+		rc = depot_sign(d, &k, now, false, &files, &pending, f);
 	release_files_free(&files);
+	release_pendings_free(&pending);
 	keyring_clear(&k);
 	depot_close(d);
 	return rc;

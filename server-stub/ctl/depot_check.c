@@ -4,11 +4,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "proto/fileio.h"
+#include "proto/forest.h"
 #include "proto/trust.h"
 #include "server-stub/ctl/depot_in.h"
 
@@ -17,12 +20,24 @@
 struct checker {
 	const char *dir;
 	struct trust *trust;
+	int64_t now;
 	struct depot_check *ret;
+	void *index; /* tree of the names in ret->files */
 };
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
 
 static int no_memory(struct fault *f)
 {
 	return fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");
+}
+
+static bool noted(const struct checker *c, const char *name)
+{
+	return tfind(name, &c->index, by_text) != NULL;
 }
 
 /* Note a file; takes DATA over. One that was read before is not noted twice. */
@@ -30,16 +45,15 @@ static int note(struct checker *c, const char *name, char *data, size_t len, str
 {
 	struct depot_check *r = c->ret;
 
-	for (size_t i = 0; i < r->n_files; i++)
-		if (strcmp(r->files[i].name, name) == 0) {
-			file_free(data);
-			return KE_OK;
-		}
+	if (noted(c, name)) {
+		file_free(data);
+		return KE_OK;
+	}
 	struct depot_file *more = realloc(r->files, (r->n_files + 1) * sizeof *more);
 	char *copy = strdup(name);
 	if (more)
 		r->files = more;
-	if (!more || !copy) {
+	if (!more || !copy || !tsearch(copy, &c->index, by_text)) {
 		file_free(data);
 		free(copy);
 		return no_memory(f);
@@ -127,14 +141,6 @@ static int target(struct checker *c, const char *path, struct fault *f)
 	return rc;
 }
 
-static bool noted(const struct checker *c, const char *name)
-{
-	for (size_t i = 0; i < c->ret->n_files; i++)
-		if (strcmp(c->ret->files[i].name, name) == 0)
-			return true;
-	return false;
-}
-
 static int stray(struct checker *c, const char *name, struct fault *f)
 {
 	char **more = realloc(c->ret->strays, (c->ret->n_strays + 1) * sizeof *more), *copy = strdup(name);
@@ -200,22 +206,73 @@ static int walk(struct checker *c, const char *name, unsigned depth, struct faul
 	return rc;
 }
 
-static int targets(struct checker *c, struct fault *f)
+/* A delegated role for the forest; noted like every file that was read. */
+static int read_role(void *ctx, const char *role, int64_t version, size_t max, char **ret, size_t *ret_len,
+        struct fault *f)
 {
-	const struct tuf_targets *top = trust_targets(c->trust);
+	struct checker *c = ctx;
+	char file[TUF_FILE_ROOM], *copy, *name = NULL;
+	bool named = trust_root(c->trust)->consistent_snapshot;
+	int rc = depot_metadata(c->dir, role, named ? version : 0, max, ret, ret_len, f);
+
+	if (rc)
+		return rc;
+	copy = malloc(*ret_len + 1);
+	if (!copy || asprintf(&name, "metadata/%s", tuf_file_name(role, named ? version : 0, file)) < 0) {
+		free(copy);
+		file_free(*ret);
+		return no_memory(f);
+	}
+	memcpy(copy, *ret, *ret_len);
+	rc = note(c, name, copy, *ret_len, f);
+	free(name);
+	if (rc)
+		file_free(*ret);
+	return rc;
+}
+
+/* Every target that a role lists and a client finds there. What no client finds, such as a path outside of a role's
+ * patterns, harms nobody; its file is a stray. */
+static int role_targets(
+        struct checker *c, const struct forest *forest, const struct forest_role *role, struct fault *f)
+{
 	int rc = KE_OK;
 
-	for (size_t i = 0; i < top->n_targets && !rc; i++) {
-		char *path = strdup(top->targets[i].path);
-		rc = path ? target(c, path, f) : no_memory(f);
-		free(path);
+	for (size_t i = 0; i < role->targets->n_targets && !rc; i++) {
+		const char *path = role->targets->targets[i].path;
+		const struct forest_role *where = NULL;
+		const struct tuf_target *found;
+		if (!forest_find(forest, path, &where, &found) && where == role)
+			rc = target(c, path, f);
+		/* The forest and the client follow the same rules: one that finds less is damaged. */
+		if (rc == KE_NOENT)
+			rc = fault_set(f, KE_UNTRUSTED, path, NULL, "no client finds it");
 	}
+	return rc;
+}
+
+static int targets(struct checker *c, struct fault *f)
+{
+	const struct forest_source source = { .ctx = c, .read = read_role, .now = c->now };
+	struct forest forest = { 0 };
+	int rc = forest_load(trust_targets(c->trust), trust_snapshot(c->trust), &source, &forest, f);
+
+	for (size_t i = 0; i < forest.n && !rc; i++)
+		rc = role_targets(c, &forest, forest.roles[i], f);
+	c->ret->n_roles = forest.n ? forest.n - 1 : 0;
+	forest_clear(&forest);
 	return rc ? rc : walk(c, "targets", 0, f);
+}
+
+/* The index refers to the names of the files. */
+static void keep_name(void *name)
+{
+	(void)name;
 }
 
 int depot_check(const char *dir, int64_t now, struct depot_check *ret, struct fault *f)
 {
-	struct checker c = { .dir = dir, .ret = ret };
+	struct checker c = { .dir = dir, .now = now, .ret = ret };
 	char *data;
 	size_t len;
 
@@ -240,6 +297,7 @@ int depot_check(const char *dir, int64_t now, struct depot_check *ret, struct fa
 	if (!rc)
 		rc = targets(&c, f);
 	trust_free(c.trust);
+	tdestroy(c.index, keep_name);
 	return rc;
 }
 

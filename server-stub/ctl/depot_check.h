@@ -16,6 +16,7 @@ struct depot_file {
 
 struct depot_check {
 	int64_t version[TUF_TOP_COUNT], expires[TUF_TOP_COUNT];
+	size_t n_roles;   /* delegated ones */
 	size_t n_targets; /* that were found and match */
 	struct depot_file
 	        *files; /* every file that was read, in order of reading: what has to be published */
@@ -24,8 +25,8 @@ struct depot_check {
 	size_t n_strays;
 };
 
-/* Verify DIR at NOW by proto/trust.h: the chain of roots, all roles, and each listed target with its length and hashes.
- * Targets of delegated roles are found by their files. The fault names the file. depot_check_clear() *RET in any case. */
+/* Verify DIR at NOW by proto/trust.h: the chain of roots, all roles, delegated ones too, and each target that a client
+ * finds with its length and hashes. The fault names the file. depot_check_clear() *RET in any case. */
 int depot_check(const char *dir, int64_t now, struct depot_check *ret, struct fault *f);
 void depot_check_clear(struct depot_check *c);
 

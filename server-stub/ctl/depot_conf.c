@@ -18,6 +18,12 @@ static int each(void *ctx, const struct ini_line *at, struct fault *f)
 		c->keys = strdup(at->value);
 		return c->keys ? KE_OK : fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");
 	}
+	if (strcmp(at->section, "roles") == 0 && strcmp(at->name, "shard_above") == 0) {
+		int64_t n = 0;
+		int rc = args_int(at->value, 1, 1000000, &n, f);
+		c->shard_above = (unsigned)n;
+		return rc;
+	}
 	for (int i = 0; i < TUF_TOP_COUNT; i++)
 		if (strcmp(at->section, "lifetime") == 0 && strcmp(at->name, tuf_top_names[i]) == 0)
 			return args_duration(at->value, &c->lifetime[i], f);
@@ -30,6 +36,7 @@ int depot_conf_read(const char *dir, struct depot_conf *ret, struct fault *f)
 
 	*ret = (struct depot_conf){ 0 };
 	memcpy(ret->lifetime, depot_plan_default.lifetime, sizeof ret->lifetime);
+	ret->shard_above = depot_plan_default.shard_above;
 	int rc = path ? ini_read(path, each, ret, f) : fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");
 	free(path);
 	/* Made by another tool: the defaults hold. */
@@ -42,11 +49,12 @@ int depot_conf_write(const char *dir, const struct depot_conf *conf, struct faul
 	char *path = depot_path(dir, "repo.conf");
 	int rc = path ? KE_OK : fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");
 
-	buf_str(&text,
-	        "# Made by kedge repo init. How long new versions of roles live; where their keys are.\n");
+	buf_str(&text, "# Made by kedge repo init. Where the signing keys are; at how many targets a "
+	               "delegated role is "
+	               "split;\n# how long new versions of roles live.\n");
 	if (conf->keys)
 		buf_fmt(&text, "[keys]\ndir = %s\n", conf->keys);
-	buf_str(&text, "[lifetime]\n");
+	buf_fmt(&text, "[roles]\nshard_above = %u\n[lifetime]\n", conf->shard_above);
 	for (int i = 0; i < TUF_TOP_COUNT; i++)
 		if (conf->lifetime[i] % 86400 == 0)
 			buf_fmt(&text, "%s = %lldd\n", tuf_top_names[i],

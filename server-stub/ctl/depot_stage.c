@@ -16,6 +16,7 @@
 
 #define FRESH  ".staged.new"
 #define STAGED ".staged"
+#define SETTLE ".settles-pending" /* in the folder: what is pending goes with it */
 
 static int trouble(struct fault *f, const char *dir, const char *what)
 {
@@ -54,6 +55,20 @@ static int is_file(const struct dirent *d)
 	return d->d_name[0] != '.';
 }
 
+/* The mark in the folder NAME, if there is one: drop what is pending when MOVE. The mark goes last. */
+static int settle(int dirfd, const char *name, bool move, struct fault *f)
+{
+	char mark[64];
+
+	snprintf(mark, sizeof mark, "%s/" SETTLE, name);
+	if (faccessat(dirfd, mark, F_OK, 0))
+		return KE_OK;
+	int rc = move ? pending_drop(dirfd, f) : KE_OK;
+	if (!rc && unlinkat(dirfd, mark, 0))
+		rc = trouble(f, mark, "cannot be removed");
+	return rc;
+}
+
 /* Empty and remove the folder NAME; moving its files to metadata/ when MOVE. */
 static int drain(int dirfd, const char *name, bool move, struct fault *f)
 {
@@ -78,6 +93,8 @@ static int drain(int dirfd, const char *name, bool move, struct fault *f)
 	free(list);
 	if (!rc && move)
 		rc = sync_dir(dirfd, "metadata", f);
+	if (!rc)
+		rc = settle(dirfd, name, move, f);
 	if (!rc && unlinkat(dirfd, name, AT_REMOVEDIR))
 		rc = trouble(f, name, "cannot be removed");
 	return rc;
@@ -104,7 +121,7 @@ int stage_recover(const char *dir, struct fault *f)
 	return rc;
 }
 
-int stage_switch(const char *dir, const struct release_files *files, struct fault *f)
+int stage_switch(const char *dir, const struct release_files *files, bool settles, struct fault *f)
 {
 	int dirfd, rc = open_dir(dir, &dirfd, f);
 
@@ -120,6 +137,8 @@ int stage_switch(const char *dir, const struct release_files *files, struct faul
 		                       files->list[i].len, 0644, FILE_DURABLE, f);
 		buf_free(&name);
 	}
+	if (!rc && settles)
+		rc = file_replace_at(dirfd, FRESH "/" SETTLE, "", 0, 0644, FILE_DURABLE, f);
 	if (!rc && renameat(dirfd, FRESH, dirfd, STAGED))
 		rc = trouble(f, FRESH, "cannot be committed");
 	if (!rc)

@@ -102,32 +102,59 @@ int keyring_load(const char *dir, const char *passphrase, struct keyring *ret, s
 	return rc;
 }
 
-int keyring_make(struct keyring *k, const char *role, const struct signkey **ret, struct fault *f)
+int keyring_create(struct keyring *k, const char *name, enum signkey_type type, const struct signkey **ret,
+        struct fault *f)
 {
 	struct buf pem = BUF_INIT(SIGNKEY_PEM_MAX);
 	struct signkey *key = NULL;
-	char name[64], *path = NULL;
-	int rc = dir_make(k->dir, 0700, f);
+	char *file = NULL, *path = NULL;
+	int rc = k->dry ? KE_OK : dir_make(k->dir, 0700, f);
 
 	if (!rc)
-		rc = signkey_generate(SIGNKEY_ED25519, &key, f);
-	if (!rc)
+		rc = signkey_generate(type, &key, f);
+	if (!rc && asprintf(&file, "%s.%.8s.pem", name, signkey_id(key)) < 0) {
+		file = NULL;
+		rc = no_memory(f);
+	}
+	if (!rc && !k->dry) {
 		rc = signkey_save(key, k->passphrase, &pem, f);
-	if (!rc) {
-		snprintf(name, sizeof name, "%s.%.8s.pem", role, signkey_id(key));
-		path = join(k->dir, name);
-		rc = path ? file_replace(path, pem.data, pem.len, 0600, FILE_DURABLE, f) : no_memory(f);
+		path = join(k->dir, file);
+		if (!rc)
+			rc = path ? file_replace(path, pem.data, pem.len, 0600, FILE_DURABLE, f)
+			          : no_memory(f);
 	}
 	signkey_wipe(&pem);
 	free(path);
-	if (rc) {
+	if (rc)
 		signkey_free(key);
-		return rc;
-	}
-	rc = add(k, key, name, f);
+	else
+		rc = add(k, key, file, f);
+	free(file);
 	if (!rc)
 		*ret = key;
 	return rc;
+}
+
+int keyring_make(struct keyring *k, const char *role, const struct signkey **ret, struct fault *f)
+{
+	return keyring_create(k, role, SIGNKEY_ED25519, ret, f);
+}
+
+bool keyring_names(const char *dir, const char *keyid)
+{
+	struct dirent **list = NULL;
+	char part[16];
+	bool found = false;
+	int n = scandir(dir, &list, is_pem, NULL);
+	size_t len = (size_t)snprintf(part, sizeof part, ".%.8s.pem", keyid);
+
+	for (int i = 0; i < n; i++) {
+		size_t all = strlen(list[i]->d_name);
+		found |= all > len && strcmp(list[i]->d_name + all - len, part) == 0;
+		free(list[i]);
+	}
+	free(list);
+	return found;
 }
 
 const struct signkey *keyring_find(const struct keyring *k, const char *keyid)

@@ -6,6 +6,8 @@
 #ifndef KEDGE_SERVER_CTL_KEYRING_H
 #define KEDGE_SERVER_CTL_KEYRING_H
 
+#include <stdbool.h>
+
 #include "proto/signkey.h"
 
 #define KEYRING_MAX 64
@@ -16,6 +18,7 @@ struct keyring {
 	struct signkey *keys[KEYRING_MAX];
 	char *files[KEYRING_MAX]; /* names in dir */
 	size_t n;
+	bool dry; /* new keys are not kept: for a dry run */
 };
 
 /* Read every *.pem in DIR, in the order of their names. KE_ACCES: others may read one. KE_NOENT: no such directory.
@@ -23,6 +26,11 @@ struct keyring {
 int keyring_load(const char *dir, const char *passphrase, struct keyring *ret, struct fault *f);
 /* Make an ed25519 key for ROLE and save it in K->dir (made, 0700, when it is not there). *RET belongs to K. */
 int keyring_make(struct keyring *k, const char *role, const struct signkey **ret, struct fault *f);
+/* The same for a key of any TYPE, as NAME.KEYID.pem. */
+int keyring_create(struct keyring *k, const char *name, enum signkey_type type, const struct signkey **ret,
+        struct fault *f);
+/* Is there a file in DIR whose name says that it holds the key with that id? For telling only: nothing is opened. */
+bool keyring_names(const char *dir, const char *keyid);
 /* The key with that id, or NULL. */
 const struct signkey *keyring_find(const struct keyring *k, const char *keyid);
 /* Move the file of KEYID to retired/. Nothing when K does not hold it. */

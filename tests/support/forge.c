@@ -3,9 +3,10 @@
  *
  *   unsigned   the next timestamp, without any signature
  *   expired    the next timestamp, properly signed, but past its end
- *   short      a next targets that lists one file more, signed by one key fewer than the threshold; the snapshot and the
- *              timestamp that go with it are properly signed
- *   older      for DIR itself (OUT is ignored): properly signed targets that list, of every rollout, only serial 1
+ *   short      a next version of the role that lists rollouts (the delegated one of that name, else targets) with one file
+ *              more, signed by one key fewer than the threshold; the snapshot and the timestamp that go with it are properly
+ *              signed
+ *   older      for DIR itself (OUT is ignored): properly signed roles that list, of every rollout, only serial 1
  *   none       likewise, and no rollout at all
  *
  * Uses the signing keys in KEYS (default DIR/../keys): whoever holds some of them is the attacker that thresholds, expiry
@@ -24,7 +25,6 @@
 #include "proto/clock.h"
 #include "proto/codec.h"
 #include "proto/fileio.h"
-#include "proto/release.h"
 #include "proto/strict.h"
 #include "proto/wire.h"
 #include "server-stub/ctl/depot.h"
@@ -180,20 +180,26 @@ static void forge_expired(const char *dir, const char *out, const struct keyring
 
 static void forge_short(const char *dir, const char *out, const struct keyring *k)
 {
-	cJSON *targets = load_newest(dir, "targets"), *snapshot = load_newest(dir, "snapshot");
+	cJSON *snapshot = load_newest(dir, "snapshot");
+	const char *role =
+	        cJSON_HasObjectItem(cJSON_GetObjectItem(signed_part(snapshot), "meta"), "rollouts.json")
+	                ? "rollouts"
+	                : "targets";
+	cJSON *targets = load_newest(dir, role);
 	cJSON *timestamp = load(dir, "timestamp.json");
 	cJSON *files = cJSON_GetObjectItemCaseSensitive(signed_part(targets), "targets");
 	int signers = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(targets, "signatures"));
-	char name[64], digest[65];
+	char name[64], entry[64], digest[65];
 	size_t len;
 
 	raise_version(targets);
 	cJSON_AddItemToObject(files, "rollouts/evil/1.json", cJSON_Duplicate(files->child, true));
 	sign(targets, k, (unsigned)signers - 1);
-	snprintf(name, sizeof name, "%" PRId64 ".targets.json", version(targets));
+	snprintf(name, sizeof name, "%" PRId64 ".%s.json", version(targets), role);
 	store(out, name, targets, digest, &len);
 	raise_version(snapshot);
-	relist(snapshot, "targets.json", version(targets), digest, len);
+	snprintf(entry, sizeof entry, "%s.json", role);
+	relist(snapshot, entry, version(targets), digest, len);
 	sign(snapshot, k, 99);
 	snprintf(name, sizeof name, "%" PRId64 ".snapshot.json", version(snapshot));
 	store(out, name, snapshot, digest, &len);
@@ -206,50 +212,34 @@ static void forge_short(const char *dir, const char *out, const struct keyring *
 	cJSON_Delete(timestamp);
 }
 
-/* Keep no serial over MOST of any rollout: drop the targets from the newest list, sign, publish into the same directory. */
+struct older {
+	struct depot *depot;
+	int64_t most;
+};
+
+static int drop_newer(void *ctx, const char *role, const struct tuf_target *target)
+{
+	const struct older *o = ctx;
+	char policy[65];
+	int64_t serial;
+
+	(void)role;
+	if (!target_path_split("rollouts", target->path, policy, &serial) && serial > o->most)
+		check(depot_drop(o->depot, target->path, &f), target->path);
+	return 0;
+}
+
+/* Keep no serial over MOST of any rollout: drop the others from whatever role lists them, sign, write into the same directory. */
 static void forge_older(const char *dir, int64_t most, const struct keyring *k)
 {
-	static const char *const roles[] = { "root", "timestamp", "snapshot", "targets" };
-	struct release *r;
+	struct older o = { .most = most };
 	struct release_files files;
 
-	check(release_new(&r), "release");
-	for (size_t i = 0; i < 4; i++) {
-		cJSON *tree = i == 1 ? load(dir, "timestamp.json") : load_newest(dir, roles[i]);
-		char path[4096], name[64], *text;
-		size_t len;
-		if (i == 1)
-			snprintf(name, sizeof name, "timestamp.json");
-		else
-			snprintf(name, sizeof name, "%" PRId64 ".%s.json", version(tree), roles[i]);
-		snprintf(path, sizeof path, "%s/metadata/%s", dir, name);
-		check(file_read(path, TUF_META_MAX, &text, &len, &f), path);
-		check(release_load(r, roles[i], text, len, &f), path);
-		file_free(text);
-		if (i == 3) {
-			cJSON *item, *list = cJSON_GetObjectItemCaseSensitive(signed_part(tree), "targets");
-			cJSON_ArrayForEach(item, list)
-			{
-				char policy[65];
-				int64_t serial;
-				if (!target_path_split("rollouts", item->string, policy, &serial) &&
-				        serial > most)
-					check(release_target_drop(r, "targets", item->string, &f),
-					        item->string);
-			}
-		}
-		cJSON_Delete(tree);
-	}
-	check(release_write(r, time(NULL), (const struct signkey *const *)k->keys, k->n, &files, &f),
-	        "signing");
-	for (size_t i = 0; i < files.n; i++) {
-		char path[4096];
-		snprintf(path, sizeof path, "%s/metadata/%s", dir, files.list[i].name);
-		check(file_replace(path, files.list[i].data, files.list[i].len, 0644, FILE_VOLATILE, &f),
-		        path);
-	}
+	check(depot_open(dir, &o.depot, &f), dir);
+	check(depot_each(o.depot, true, drop_newer, &o), "targets");
+	check(depot_write(o.depot, k, time(NULL), false, &files, &f), "signing");
 	release_files_free(&files);
-	release_free(r);
+	depot_close(o.depot);
 }
 
 int main(int argc, char **argv)

@@ -214,6 +214,48 @@ static void what_is_sealed_opens(void **state)
 	buf_free(&again);
 }
 
+/* One signs after another: what is there stays, nobody signs twice, and held places come last until they are filled. */
+static void signatures_are_added(void **state)
+{
+	struct world *w = *state;
+	const struct signkey *both[] = { w->keys[1], w->keys[0] };
+	const struct pubkey *list[] = { signkey_pubkey(w->keys[0]), signkey_pubkey(w->keys[1]) };
+	const struct signers who = { list, 2, 2 };
+	const struct envelope_sig places[] = { { signkey_id(w->keys[1]), "" }, { "00", "" } }, *sigs;
+	struct buf out = BUF_INIT(65536);
+	struct envelope *env;
+	struct cJSON *tree = cJSON_Parse("{\"a\":1}");
+	size_t n = 9;
+	assert_int_equal(envelope_reseal(tree, places, 2, both + 1, 1, &out, NULL), 0);
+	assert_int_equal(envelope_open(buf_text(&out), out.len, &env, NULL), 0);
+	assert_int_equal(envelope_sigs(env, &sigs), 3);
+	assert_string_equal(sigs[0].keyid, signkey_id(w->keys[0]));
+	assert_string_equal(sigs[1].keyid, signkey_id(w->keys[1]));
+	assert_string_equal(sigs[1].hex, "");
+	assert_true(envelope_holds(env, list[0]));
+	assert_false(envelope_holds(env, list[1]));
+	assert_false(envelope_holds(env, signkey_pubkey(w->keys[2])));
+	assert_int_equal(envelope_count(env, &who, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	/* The next one fills his place; the first does not sign again. */
+	struct buf more = BUF_INIT(65536);
+	struct envelope *full;
+	assert_int_equal(envelope_reseal(tree, sigs, 3, both, 2, &more, NULL), 0);
+	assert_int_equal(envelope_open(buf_text(&more), more.len, &full, NULL), 0);
+	assert_int_equal(envelope_count(full, &who, &n, NULL), 0);
+	assert_int_equal(n, 2);
+	const struct envelope_sig *then;
+	assert_int_equal(envelope_sigs(full, &then), 3);
+	assert_string_equal(then[0].hex, sigs[0].hex);
+	assert_string_equal(then[2].keyid, "00");
+	assert_int_equal(envelope_verify(full, &who, NULL), 0);
+	envelope_free(full);
+	envelope_free(env);
+	buf_free(&more);
+	buf_free(&out);
+	cJSON_Delete(tree);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +263,7 @@ int main(void)
 		cmocka_unit_test(forms_are_strict),
 		cmocka_unit_test(signatures_are_limited),
 		cmocka_unit_test_setup_teardown(what_is_sealed_opens, world_make, world_free),
+		cmocka_unit_test_setup_teardown(signatures_are_added, world_make, world_free),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

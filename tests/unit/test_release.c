@@ -143,7 +143,7 @@ static void no_entry_of_the_snapshot_is_dropped(void **state)
 	assert_int_equal(repo_sim_refresh(client, sim, NOW, &f), 0);
 	assert_int_equal(repo_sim_find(client, sim, "t", &target, &f), KE_NOENT);
 	assert_non_null(strstr(repo_sim_file(sim->metadata, "3.snapshot.json")->data, "\"a.json\""));
-	/* A new publisher, who does not know the role, cannot begin it at version 1 again. */
+	/* A new publisher, who takes the role for one that was never written, cannot begin it at version 1 again. */
 	release_free(sim->release);
 	assert_int_equal(release_new(&sim->release), 0);
 	static const char *const order[] = { "root", "timestamp", "snapshot", "targets" };
@@ -153,6 +153,7 @@ static void no_entry_of_the_snapshot_is_dropped(void **state)
 		assert_int_equal(release_load(sim->release, order[i], file->data, file->len, &f), 0);
 	}
 	struct release_files files = { 0 };
+	assert_int_equal(release_unborn(sim->release, "a", &f), 0);
 	repo_sim_delegate(sim, "targets", "a", "*", false);
 	assert_int_equal(
 	        release_write(sim->release, NOW, keys_of(sim), sim->n_keys, &files, &f), KE_ROLLBACK);
@@ -265,14 +266,14 @@ static void what_clients_refuse_is_refused(void **state)
 		int code;
 		const char *remark;
 	} rows[] = {
-		{ { "targets", &key, 1, 1, &star, 1, false, false }, KE_NAME, "a top-level name" },
-		{ { "", &key, 1, 1, &star, 1, false, false }, KE_NAME, "no name" },
-		{ { "\xff", &key, 1, 1, &star, 1, false, false }, KE_NAME, "no UTF-8" },
-		{ { "a", &key, 1, 0, &star, 1, false, false }, KE_RANGE, "threshold zero" },
-		{ { "a", &key, 1, 2, &star, 1, false, false }, KE_RANGE, "more than there are keys" },
-		{ { "a", &key, 1, 1, &bracket, 1, false, false }, KE_VALUE, "brackets" },
-		{ { "a", &key, 1, 1, &upper, 1, true, false }, KE_VALUE, "an upper-case prefix" },
-		{ { "a", &key, 1, 1, &star, 1, false, false }, KE_OK, "good" },
+		{ { "targets", &key, 1, 1, &star, 1, false, false, NULL }, KE_NAME, "a top-level name" },
+		{ { "", &key, 1, 1, &star, 1, false, false, NULL }, KE_NAME, "no name" },
+		{ { "\xff", &key, 1, 1, &star, 1, false, false, NULL }, KE_NAME, "no UTF-8" },
+		{ { "a", &key, 1, 0, &star, 1, false, false, NULL }, KE_RANGE, "threshold zero" },
+		{ { "a", &key, 1, 2, &star, 1, false, false, NULL }, KE_RANGE, "more than there are keys" },
+		{ { "a", &key, 1, 1, &bracket, 1, false, false, NULL }, KE_VALUE, "brackets" },
+		{ { "a", &key, 1, 1, &upper, 1, true, false, NULL }, KE_VALUE, "an upper-case prefix" },
+		{ { "a", &key, 1, 1, &star, 1, false, false, NULL }, KE_OK, "good" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		int rc = release_delegate(r, "targets", &rows[i].d, &f);
