@@ -567,7 +567,9 @@ static void delegated_roles_wait_too(void **state)
 	const struct cJSON *keys[] = { signkey_public(repo_sim_key(sim, "t1")),
 		signkey_public(repo_sim_key(sim, "t2")) };
 	const char *star = "team/*";
-	struct release_delegation d = { "team", keys, 2, 2, &star, 1, false, false };
+	struct release_delegation d = {
+		.name = "team", .keys = keys, .n_keys = 2, .threshold = 2, .patterns = &star, .n_patterns = 1
+	};
 	assert_int_equal(release_delegate(a, "targets", &d, &f), 0);
 	assert_int_equal(release_expires(a, "team", NOW + 9 * REPO_SIM_DAY, &f), 0);
 	struct outcome first = signed_by(sim, a, "alice t1 snapshot timestamp");
