@@ -123,7 +123,7 @@ void release_pendings_free(struct release_pendings *p);
 int release_pending_load(struct release *r, const char *role, const void *data, size_t len, struct fault *f);
 /* Add the signatures of a file that somebody signed elsewhere. KE_MISMATCH: its signed part is none of those that were
  * loaded; KE_SIGNATURE: a bad signature under the id of a key that the role names. *RET_ROLE (may be NULL) is which,
- * *RET_NEW how many signatures were new. */
+ * *RET_NEW how many signatures were new. Of roles with the same content each one gets them. */
 int release_pending_merge(struct release *r, const void *data, size_t len, const char **ret_role,
         size_t *ret_new, struct fault *f);
 /* Write like release_write(), but when keys are too few *RET has no files, *PENDING (release_pendings_free() it) has

@@ -349,20 +349,33 @@ int release_pending_merge(struct release *r, const void *data, size_t len, const
         size_t *ret_new, struct fault *f)
 {
 	struct envelope *env = NULL;
-	struct draft *d = r->drafts;
+	const char *role = NULL;
+	size_t all = 0;
 	int rc = envelope_open(data, len, &env, f);
 
 	if (rc)
 		return rc;
-	while (d && !(d->held && same_content(d->held, env)))
-		d = d->link;
-	rc = d ? merge_into(r, d, env, ret_new, f)
-	       : fault_set(f, KE_MISMATCH, NULL, "fetch the pending files again",
-	                 "what it signs is not what is pending here");
+	/* Delegated roles do not say their name: two that are still empty may have one content, and then what is signed
+	 * for one is signed for the other. */
+	for (struct draft *d = r->drafts; d && !rc; d = d->link) {
+		size_t n = 0;
+		if (!d->held || !same_content(d->held, env))
+			continue;
+		rc = merge_into(r, d, env, &n, f);
+		if (!role || (n && !all))
+			role = d->name;
+		all += n;
+	}
+	if (!rc && !role)
+		rc = fault_set(f, KE_MISMATCH, NULL, "fetch the pending files again",
+		        "what it signs is not what is pending here");
 	envelope_free(env);
-	if (!rc && ret_role)
-		*ret_role = d->name;
-	return rc;
+	if (rc)
+		return rc;
+	if (ret_role)
+		*ret_role = role;
+	*ret_new = all;
+	return KE_OK;
 }
 
 /* ---- sealing ---- */

@@ -107,15 +107,24 @@ static const struct release_pending *item(const struct outcome *o, const char *r
 	return NULL;
 }
 
+static bool delegated(const char *role)
+{
+	return strcmp(role, "root") != 0 && strcmp(role, "targets") != 0 && strcmp(role, "snapshot") != 0 &&
+	       strcmp(role, "timestamp") != 0;
+}
+
+/* Delegators first. */
 static void carry(struct release *r, const struct outcome *o)
 {
 	struct fault f = { 0 };
 
-	for (size_t i = 0; i < o->pending.n; i++) {
-		const struct release_pending *p = &o->pending.list[i];
-		if (p->data && release_pending_load(r, p->role, p->data, p->len, &f))
-			fail_msg("%s: %s", f.where, f.what);
-	}
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < o->pending.n; i++) {
+			const struct release_pending *p = &o->pending.list[i];
+			if (p->data && delegated(p->role) == (pass == 1) &&
+			        release_pending_load(r, p->role, p->data, p->len, &f))
+				fail_msg("%s: %s", f.where, f.what);
+		}
 }
 
 static void put(struct release *r, const char *path)
@@ -594,6 +603,43 @@ static void delegated_roles_wait_too(void **state)
 	release_free(b);
 }
 
+/* Delegated roles that are still empty look the same: what is signed for one is signed for the other. */
+static void twins_share_their_signatures(void **state)
+{
+	struct repo_sim *sim = *state;
+	struct release *a = machine(sim);
+	struct fault f = { 0 };
+	const struct cJSON *keys[] = { signkey_public(repo_sim_key(sim, "t1")),
+		signkey_public(repo_sim_key(sim, "t2")) };
+	static const char *const names[] = { "one", "two" }, *const patterns[] = { "one/*", "two/*" };
+	size_t n = 9;
+	for (int i = 0; i < 2; i++) {
+		struct release_delegation d = { .name = names[i],
+			.keys = keys,
+			.n_keys = 2,
+			.threshold = 2,
+			.patterns = &patterns[i],
+			.n_patterns = 1 };
+		assert_int_equal(release_delegate(a, "targets", &d, &f), 0);
+		assert_int_equal(release_expires(a, names[i], NOW + 9 * REPO_SIM_DAY, &f), 0);
+	}
+	struct outcome none = signed_by(sim, a, "");
+	carry(a, &none);
+	struct release *b = machine(sim);
+	carry(b, &none);
+	struct outcome own = signed_by(sim, b, "t2");
+	const struct release_pending *p = item(&own, "two");
+	assert_int_equal(release_pending_merge(a, p->data, p->len, NULL, &n, &f), 0);
+	assert_int_equal(n, 2);
+	struct outcome then = signed_by(sim, a, "t1 alice bob snapshot timestamp");
+	accepted(sim, &then, 5);
+	outcome_clear(&none);
+	outcome_clear(&own);
+	outcome_clear(&then);
+	release_free(a);
+	release_free(b);
+}
+
 /* An expired role stops the write wherever it is, and leaves what is pending as it was. */
 static void a_failure_changes_nothing(void **state)
 {
@@ -664,6 +710,7 @@ int main(void)
 		TEST(a_root_needs_both_thresholds),
 		TEST(a_pending_root_takes_its_roles_along),
 		TEST(delegated_roles_wait_too),
+		TEST(twins_share_their_signatures),
 		TEST(a_failure_changes_nothing),
 		TEST(a_preview_signs_nothing),
 	};
