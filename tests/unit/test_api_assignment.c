@@ -224,14 +224,12 @@ static void a_stop_ends_the_wait(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_is_published),
-		cmocka_unit_test(a_parked_poll_is_woken),
-		cmocka_unit_test(the_newest_of_each_policy),
-		cmocka_unit_test(generations),
-		cmocka_unit_test(only_what_hosts_find),
-		cmocka_unit_test(parameters),
-		cmocka_unit_test(a_poll_is_a_sign_of_life),
+		cmocka_unit_test(nothing_is_published), cmocka_unit_test(a_parked_poll_is_woken),
+		cmocka_unit_test(the_newest_of_each_policy), cmocka_unit_test(generations),
+		cmocka_unit_test(parameters), cmocka_unit_test(a_poll_is_a_sign_of_life),
 		cmocka_unit_test(a_stop_ends_the_wait),
+		cmocka_unit_test(
+		        only_what_hosts_find), /* a world of its own, which spoils the paths of the other */
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
