@@ -220,6 +220,10 @@ static int write_delegated(struct job *j, struct draft *d, struct draft *snapsho
 		}
 		tuf_targets_free(parent);
 	}
+	if (!rc && brief && j->files.list[j->files.n - 1].len > TUF_TARGETS_MAX)
+		rc = fault_set(f, KE_TOOBIG, NULL, "delegate it to more roles",
+		        "clients read no more than %d bytes of a role that is delegated to by hash",
+		        TUF_TARGETS_MAX);
 	return !rc && written ? list_in(j, snapshot, d->name, d->version + 1, brief, f) : rc;
 }
 
