@@ -96,7 +96,7 @@ int release_expires_delegated(struct release *r, int64_t when, struct fault *f);
 /* Keep delegated roles small. A role with more than LIMIT targets delegates by hash to 16 shards, which are signed by its
  * own keys: ROLE-0 to ROLE-f; with more than 4 times as many to 256, ROLE-00 to ROLE-ff. Targets move into the shards, shards
  * follow the role when its keys change, and their number never falls. Former shards stay listed in the snapshot. Roles that are
- * delegated to by hash themselves are left alone. All roles have to be loaded (KE_NOENT). Call it before release_write(). */
+ * delegated to by hash themselves are left alone, and so are roles of which the next write would write nothing. All roles have to be loaded (KE_NOENT). Call it before release_write(). */
 int release_shard(struct release *r, unsigned limit, struct fault *f);
 
 struct release_file {

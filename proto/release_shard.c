@@ -197,6 +197,21 @@ static int give_up(const struct split *s, unsigned width, struct fault *f)
 	return rc;
 }
 
+/* Is the role, or one of its shards, written next? Others are left alone: whoever refreshes the snapshot does not have their
+ * keys. */
+static bool is_written(const struct split *s)
+{
+	const cJSON *edge;
+	bool dirty = s->role->dirty;
+
+	cJSON_ArrayForEach(edge, delegation_roles(s->role))
+	{
+		const struct draft *shard = release_find(s->r, text_of(edge, "name"));
+		dirty |= shard && shard->dirty && shard_width(s->role->name, edge);
+	}
+	return dirty;
+}
+
 static int split_run(struct split *s, unsigned limit, struct fault *f)
 {
 	size_t n = 0;
@@ -226,7 +241,7 @@ int release_shard(struct release *r, unsigned limit, struct fault *f)
 		if (!targets_of(d))
 			continue;
 		find_edge(&s);
-		if (!s.edge || !cJSON_GetObjectItemCaseSensitive(s.edge, "paths"))
+		if (!is_written(&s) || !s.edge || !cJSON_GetObjectItemCaseSensitive(s.edge, "paths"))
 			continue;
 		s.width = present_width(d);
 		rc = split_run(&s, limit, f);

@@ -225,7 +225,13 @@ static int write_delegated(struct job *j, struct draft *d, struct draft *snapsho
 		}
 		tuf_targets_free(parent);
 	}
-	return !rc && written && ready(j) ? list_in(j, snapshot, d->name, d->version + 1, brief, f) : rc;
+	if (rc || !written || !ready(j))
+		return rc;
+	if (brief && j->files.list[j->files.n - 1].len > TUF_TARGETS_MAX)
+		return fault_set(f, KE_TOOBIG, NULL, "delegate it to more roles",
+		        "clients read no more than %d bytes of a role that is delegated to by hash",
+		        TUF_TARGETS_MAX);
+	return list_in(j, snapshot, d->name, d->version + 1, brief, f);
 }
 
 static bool is_delegated(const struct draft *d)

@@ -154,7 +154,8 @@ int main(int argc, char **argv)
 	} else if (argc == 4 && strcmp(argv[1], "all") == 0) {
 		find_all(argv[2], atol(argv[3]));
 	} else {
-		fputs("usage: repo_once make DIR KEYS N | more DIR KEYS I | host DIR CACHE [PATH...] | all DIR N\n",
+		fputs("usage: repo_once make DIR KEYS N | more DIR KEYS I | host DIR CACHE [PATH...] | all "
+		      "DIR N\n",
 		        stderr);
 		return 1;
 	}

@@ -113,6 +113,59 @@ static void generations(void **state)
 	assignment_free(a);
 }
 
+/* Take the files of targets that begin with PREFIX away: the server refuses what nobody lists. */
+static void unserve(const char *prefix)
+{
+	for (struct repo_sim_file *file = w->sim->targets, *next; file; file = next) {
+		next = file->next;
+		if (strncmp(file->name, prefix, strlen(prefix)) == 0) {
+			char *name = strdup(file->name);
+			repo_sim_put(&w->sim->targets, name, NULL, 0);
+			free(name);
+		}
+	}
+}
+
+/* The snapshot lists an ended role for ever, and former shards: what they list is not told to anybody. What a split role lists
+ * is; what a role lists outside of its patterns is not. */
+static void only_what_hosts_find(void **state)
+{
+	(void)state;
+	struct api_world *outer = w;
+	char path[64];
+
+	w = world_open();
+	repo_sim_target(w->sim, "targets", "rollouts/web/21.json", "{}");
+	repo_sim_delegate(w->sim, "targets", "db", "rollouts/db/*", false);
+	repo_sim_target(w->sim, "db", "rollouts/db/1.json", "{}");
+	repo_sim_delegate(w->sim, "targets", "shared", "rollouts/s-*/*", false);
+	for (int i = 10; i < 52; i++) {
+		snprintf(path, sizeof path, "rollouts/s-%d/1.json", i);
+		repo_sim_target(w->sim, "shared", path, path);
+		if (i != 30 && i != 51)
+			continue;
+		NEED(release_shard(w->sim->release, 10, f));
+		NEED(release_expires_delegated(w->sim->release, w->sim->now + 90 * REPO_SIM_DAY, f));
+		repo_sim_publish(w->sim);
+		assert_int_equal(publish(w), 204);
+	}
+	repo_sim_target(w->sim, "shared-00", "rollouts/outside/1.json", "outside");
+	NEED(release_undelegate(w->sim->release, "targets", "db", f));
+	repo_sim_publish(w->sim);
+	unserve("rollouts/db/");
+	unserve("rollouts/outside/");
+	assert_int_equal(publish(w), 204);
+	struct assignment *a = get(PATH);
+	assert_int_equal(a->n, 43);
+	for (size_t i = 0; i < a->n; i++)
+		if (strstr(a->rollouts[i], "/db/") || strstr(a->rollouts[i], "/outside/"))
+			fail_msg("%s is told", a->rollouts[i]);
+	assert_string_equal(a->rollouts[42], "rollouts/web/21.json");
+	assignment_free(a);
+	world_close(w);
+	w = outer;
+}
+
 static void parameters(void **state)
 {
 	(void)state;
@@ -171,13 +224,12 @@ static void a_stop_ends_the_wait(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_is_published),
-		cmocka_unit_test(a_parked_poll_is_woken),
-		cmocka_unit_test(the_newest_of_each_policy),
-		cmocka_unit_test(generations),
-		cmocka_unit_test(parameters),
-		cmocka_unit_test(a_poll_is_a_sign_of_life),
+		cmocka_unit_test(nothing_is_published), cmocka_unit_test(a_parked_poll_is_woken),
+		cmocka_unit_test(the_newest_of_each_policy), cmocka_unit_test(generations),
+		cmocka_unit_test(parameters), cmocka_unit_test(a_poll_is_a_sign_of_life),
 		cmocka_unit_test(a_stop_ends_the_wait),
+		cmocka_unit_test(
+		        only_what_hosts_find), /* a world of its own, which spoils the paths of the other */
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -303,6 +303,27 @@ static void a_large_role_is_split(void **state)
 	assert_null(strstr(files, "rollouts.json"));
 	end(w);
 	verifies(w, 0, 82);
+	/* a role over the limit that is not written is left alone: who refreshes has other keys */
+	char conf[128];
+	snprintf(conf, sizeof conf, "%s/repo.conf", w->repo);
+	assert_int_equal(file_replace(conf, "[roles]\nshard_above = 1\n", 24, 0644, FILE_VOLATILE, NULL), 0);
+	begin(w);
+	put(w, NULL, "policies/a/1.json", 0);
+	assert_string_equal(written(w, 0), "2.policies.json 7.snapshot.json timestamp.json");
+	end(w);
+	assert_int_equal(file_replace(conf, "[roles]\nshard_above = 20\n", 25, 0644, FILE_VOLATILE, NULL), 0);
+	begin(w);
+	put(w, NULL, "policies/a/2.json", 0);
+	put(w, NULL, "policies/a/3.json", 0);
+	written(w, 0);
+	end(w);
+	assert_int_equal(file_replace(conf, "[roles]\nshard_above = 1\n", 24, 0644, FILE_VOLATILE, NULL), 0);
+	begin(w);
+	assert_int_equal(depot_touch(w->d, "snapshot", NULL), 0);
+	assert_string_equal(written(w, 0), "9.snapshot.json timestamp.json");
+	put(w, NULL, "other", 0);
+	assert_null(strstr(written(w, 0), "policies"));
+	end(w);
 	/* a new version of all of them */
 	begin(w);
 	assert_int_equal(depot_renew(w->d, "rollouts", NULL), 0);
@@ -312,7 +333,7 @@ static void a_large_role_is_split(void **state)
 		n++;
 	assert_int_equal(n, 257);
 	end(w);
-	verifies(w, 0, 82);
+	verifies(w, 0, 86);
 }
 
 int main(void)

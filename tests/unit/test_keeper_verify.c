@@ -30,6 +30,8 @@ struct world {
 	char dir[64];
 	struct host_facts facts;
 	int64_t floor;
+	const char *rollouts, *policies; /* the roles that list them */
+	bool split;                      /* into shards */
 	/* what came out */
 	unsigned adopted, refused, done;
 	enum refusal_what what;
@@ -42,6 +44,8 @@ struct world {
 	char name[512];
 	size_t max;
 	bool offline;
+	char asked[4096];  /* names of metadata, each behind a blank */
+	size_t most_asked; /* bytes of the last shard */
 };
 
 static int on_fetch(void *ctx, uint32_t id, enum fetch_where where, const char *name, size_t max)
@@ -52,6 +56,12 @@ static int on_fetch(void *ctx, uint32_t id, enum fetch_where where, const char *
 	w->target = where == FETCH_TARGET;
 	w->max = max;
 	snprintf(w->name, sizeof w->name, "%s", name);
+	if (!w->target) {
+		size_t n = strlen(w->asked);
+		snprintf(w->asked + n, sizeof w->asked - n, " %s", name);
+		if (strstr(name, "rollouts-"))
+			w->most_asked = max;
+	}
 	return 0;
 }
 
@@ -113,8 +123,10 @@ static void publish(struct world *w, int64_t serial, const char *policy, const c
 	        (long long)serial, strlen(POLICY), hex_encode(digest, sizeof digest, hex),
 	        extra ? extra : "\"standing\":true");
 	snprintf(path, sizeof path, "rollouts/web/%lld.json", (long long)serial);
-	repo_sim_target(w->sim, "targets", "policies/web/3.json", policy);
-	repo_sim_target(w->sim, "targets", path, text);
+	repo_sim_target(w->sim, w->policies, "policies/web/3.json", policy);
+	repo_sim_target(w->sim, w->rollouts, path, text);
+	if (w->split)
+		assert_int_equal(release_shard(w->sim->release, 1, NULL), 0);
 	repo_sim_publish(w->sim);
 }
 
@@ -204,6 +216,7 @@ static int set_up(void **state)
 	if (!mkdtemp(w->dir))
 		return -1;
 	w->sim = repo_sim_new();
+	w->rollouts = w->policies = "targets";
 	*state = w;
 	return 0;
 }
@@ -389,6 +402,130 @@ static void no_changed_byte_is_adopted(void **state)
 	assert_in_range(sweep(w, repo_sim_file(w->sim->metadata, "timestamp.json")), 0, 200);
 }
 
+/* ---- delegated roles ---- */
+
+/* The roles policies and rollouts, as kedge repo init makes them. */
+static void delegate(struct world *w)
+{
+	repo_sim_delegate(w->sim, "targets", "policies", "policies/*/*", false);
+	repo_sim_delegate(w->sim, "targets", "rollouts", "rollouts/*/*", false);
+	w->policies = "policies";
+	w->rollouts = "rollouts";
+}
+
+/* Split them: with more than one target each delegates to 256 shards. */
+static void split(struct world *w)
+{
+	char path[64];
+	struct fault f = { 0 };
+
+	for (int i = 0; i < 5; i++) {
+		snprintf(path, sizeof path, "policies/p%d/1.json", i);
+		repo_sim_target(w->sim, "policies", path, "{}");
+		snprintf(path, sizeof path, "rollouts/p%d/1.json", i);
+		repo_sim_target(w->sim, "rollouts", path, "{}");
+	}
+	if (release_shard(w->sim->release, 1, &f) ||
+	        release_expires_delegated(w->sim->release, w->sim->now + 90 * REPO_SIM_DAY, &f))
+		fail_msg("%s: %s", f.where, f.what);
+	repo_sim_publish(w->sim);
+	w->split = true;
+}
+
+static unsigned count(const char *text, const char *part)
+{
+	unsigned n = 0;
+
+	for (; (text = strstr(text, part)); text++)
+		n++;
+	return n;
+}
+
+static void a_host_asks_for_the_roles_that_it_needs(void **state)
+{
+	struct world *w = *state;
+
+	delegate(w);
+	repo_sim_delegate(w->sim, "targets", "others", "others/*", false);
+	publish(w, 7, POLICY, NULL);
+	split(w);
+	fresh(w);
+	w->asked[0] = '\0';
+	round_run(w, "rollouts/web/7.json");
+	if (w->adopted != 1 || count(w->asked, "rollouts-") != 1 || count(w->asked, "policies-") != 1 ||
+	        count(w->asked, ".rollouts.json") != 1 || strstr(w->asked, "others"))
+		fail_msg("adopted %u, asked%s (%s)", w->adopted, w->asked, w->reason);
+	/* Shards are listed without a length: the cap of a role whose length nobody says. */
+	assert_int_equal(w->most_asked, TUF_TARGETS_MAX);
+	/* Another target in each role, and a new serial: what is cached stays, one shard is fetched again. */
+	w->floor = 7;
+	w->done = 0;
+	publish(w, 8, POLICY, NULL);
+	w->asked[0] = '\0';
+	round_run(w, "rollouts/web/8.json");
+	assert_int_equal(w->adopted, 2);
+	if (count(w->asked, "rollouts-") != 1 || count(w->asked, "targets.json") != 0)
+		fail_msg("asked%s", w->asked);
+}
+
+static void a_shard_is_not_read_without_end(void **state)
+{
+	struct world *w = *state;
+	char *large = calloc(1, TUF_TARGETS_MAX + 1);
+
+	delegate(w);
+	publish(w, 7, POLICY, NULL);
+	split(w);
+	struct repo_sim_file *copy = repo_sim_files_copy(w->sim->metadata);
+	for (const struct repo_sim_file *file = copy; file; file = file->next)
+		if (strstr(file->name, ".rollouts-e")) /* SHA-256 of rollouts/web/7.json begins with e9 */
+			repo_sim_put(&w->sim->metadata, file->name, large, TUF_TARGETS_MAX + 1);
+	repo_sim_files_free(&copy);
+	free(large);
+	fresh(w);
+	round_run(w, "rollouts/web/7.json");
+	assert_int_equal(w->adopted, 0);
+	assert_int_equal(w->done_rc, KE_HTTP);
+}
+
+/* Whatever is wrong with a role on the way, nothing is adopted, even where a role behind it lists the path. */
+static void a_role_that_cannot_be_verified_is_no_verdict(void **state)
+{
+	struct world *w = *state;
+	static const struct {
+		const char *remark, *role, *signer;
+		enum refusal_what what;
+	} rows[] = {
+		{ "the role that lists the rollout", "rollouts", "targets", REFUSAL_ROLLOUT },
+		{ "nobody signed it", "rollouts", NULL, REFUSAL_ROLLOUT },
+		{ "a role that is asked before it", "team", "rollouts", REFUSAL_ROLLOUT },
+		{ "the role that lists the policy", "policies", "rollouts", REFUSAL_POLICY },
+	};
+
+	repo_sim_delegate(w->sim, "targets", "team", "rollouts/web*/*", false);
+	delegate(w);
+	publish(w, 7, POLICY, NULL);
+	struct repo_sim_file *good = repo_sim_files_copy(w->sim->metadata);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char name[TUF_FILE_ROOM];
+		repo_sim_forge(w->sim, repo_sim_name(w->sim, rows[i].role, name), &rows[i].signer,
+		        rows[i].signer != NULL, NULL, NULL);
+		repo_sim_relist(w->sim);
+		fresh(w);
+		round_run(w, "rollouts/web/7.json");
+		if (w->adopted || w->refused != 1 || strcmp(w->refusal, "signature") != 0 ||
+		        w->what != rows[i].what || w->done_rc || !strstr(w->reason, rows[i].role))
+			fail_msg("%s: adopted %u, refused %u '%s' (%s)", rows[i].remark, w->adopted,
+			        w->refused, w->refusal, w->reason);
+		repo_sim_files_free(&w->sim->metadata);
+		w->sim->metadata = repo_sim_files_copy(good);
+		fresh(w);
+		round_run(w, "rollouts/web/7.json"); /* and honest again */
+		assert_int_equal(w->adopted, 1);
+	}
+	repo_sim_files_free(&good);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +535,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(forged_metadata_ends_the_round, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_answer_is_no_verdict, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_changed_byte_is_adopted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_host_asks_for_the_roles_that_it_needs, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_shard_is_not_read_without_end, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		        a_role_that_cannot_be_verified_is_no_verdict, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

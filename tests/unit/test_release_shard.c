@@ -114,6 +114,29 @@ static void splits_at_its_limits(void **state)
 	repo_sim_free(sim);
 }
 
+/* A role that lost its targets keeps its shards: clients have no former entry to miss, and nothing moves for a time. */
+static void the_number_of_shards_never_falls(void **state)
+{
+	struct repo_sim *sim = begin();
+	char path[40], name[TUF_ROLE_NAME_MAX];
+
+	(void)state;
+	grow(sim, 1, LIMIT + 1);
+	for (int i = 2; i <= LIMIT + 1; i++) {
+		bool found = false;
+		path_of(i, path);
+		for (unsigned shard = 0; shard < 16 && !found; shard++) {
+			snprintf(name, sizeof name, "p-%x", shard);
+			found = release_target_drop(sim->release, name, path, NULL) == KE_OK;
+		}
+		assert_true(found);
+	}
+	grow(sim, 2, 2);
+	assert_int_equal(delegations(sim, "p"), 16);
+	all_there(sim, 2);
+	repo_sim_free(sim);
+}
+
 /* One more target in a split role: one shard, snapshot and timestamp are written, nothing else. */
 static void one_more_costs_one_shard(void **state)
 {
@@ -245,6 +268,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(splits_at_its_limits),
+		cmocka_unit_test(the_number_of_shards_never_falls),
 		cmocka_unit_test(one_more_costs_one_shard),
 		cmocka_unit_test(the_snapshot_stays_small),
 		cmocka_unit_test(shards_follow_the_keys_of_their_role),
