@@ -162,6 +162,8 @@ struct signed_plan *signer_plan(struct signer *s, int64_t now, unsigned hosts)
 
 	if (s->n_plans == SIGNED_PLANS)
 		return NULL;
+	if (s->n_plans % 8 == 2)
+		kind = 99; /* a mistake, in short runs too */
 	s->n_plans++;
 	*p = (struct signed_plan){ .policy = (int)dice_below(s->dice, POLICIES) };
 	int64_t *newest = &s->version[p->policy];
@@ -171,7 +173,7 @@ struct signed_plan *signer_plan(struct signer *s, int64_t now, unsigned hosts)
 		p->version = 1 + dice_below(s->dice, (unsigned)*newest); /* an older one, again */
 	} else {
 		p->version = ++*newest;
-		p->wrong_hash = kind >= 92;
+		p->wrong_hash = kind >= 95;
 	}
 	p->standing = dice_is(s->dice, 12);
 	if (dice_is(s->dice, 35))
