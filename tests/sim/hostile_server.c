@@ -17,7 +17,6 @@
 
 #include <cmocka.h>
 
-#include "proto/log.h"
 #include "tests/sim/oracle.h"
 
 #define DAY 86400
@@ -181,9 +180,10 @@ static void serve_timestamp(struct world *w, struct victim *v, const struct fram
 
 	if (play == REPLAY || (play == MIX && dice_is(&w->dice, 60)))
 		answer_timestamp(w, v, ask, state_roll(w));
-	else if (play == DAMAGE && dice_is(&w->dice, 20))
+	else if (play == DAMAGE && dice_is(&w->dice, 20)) {
+		oracle_gave_damaged(v->h, newest);
 		answer_damaged(w, v, ask, repo_sim_file(w->signer->repo->metadata, ask->text));
-	else
+	} else
 		answer_timestamp(w, v, ask, newest);
 }
 
@@ -538,7 +538,6 @@ int main(int argc, char **argv)
 		        ORACLE_HOSTS);
 		return 2;
 	}
-	log_open("hostile_server", LOG_LEVEL_ERROR);
 	w.n = hosts;
 	w.dice.state = seed;
 	fleet_open(&w);

@@ -26,6 +26,7 @@ ssize_t __real_pwrite(int fd, const void *data, size_t len, off_t at);
 ssize_t __wrap_pwrite(int fd, const void *data, size_t len, off_t at);
 int __wrap_fsync(int fd);
 int __wrap_fdatasync(int fd);
+void __wrap_log_at(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The simulated machines lose no power. */
 int __wrap_fsync(int fd)
@@ -38,6 +39,13 @@ int __wrap_fdatasync(int fd)
 {
 	(void)fd;
 	return 0;
+}
+
+/* What keepers under attack have to say fills screens. */
+void __wrap_log_at(int level, const char *fmt, ...)
+{
+	(void)level;
+	(void)fmt;
 }
 
 void oracle_violation(const struct oracle_host *h, const char *fmt, ...)
@@ -114,8 +122,8 @@ void oracle_gave_root(struct oracle_host *h, int n)
 	if (n != h->root + 1)
 		return;
 	h->root = n;
-	h->keys = n - 1; /* each new root of this fleet replaces the timestamp key */
-	h->seen = 0;     /* and makes its hosts forget what the old key signed */
+	h->keys = n - 1;        /* each new root of this fleet replaces the timestamp key */
+	h->seen = h->maybe = 0; /* and makes its hosts forget what the old key signed */
 }
 
 void oracle_gave_timestamp(struct oracle_host *h, int state)
@@ -124,6 +132,12 @@ void oracle_gave_timestamp(struct oracle_host *h, int state)
 
 	if (s->keys == h->keys && state > h->seen && s->expires > oracle_date(h))
 		h->seen = state;
+}
+
+void oracle_gave_damaged(struct oracle_host *h, int state)
+{
+	if (oracle.signer->states[state].keys == h->keys && state > h->maybe)
+		h->maybe = state;
 }
 
 /* ---- the plans ---- */
@@ -155,15 +169,22 @@ static bool wave_is_open(const struct signed_plan *p, const char *host, int64_t 
 	return false;
 }
 
+/* Is P listed in publication STATE, and that one still in date? */
+static bool listed(const struct signed_plan *p, int state, int64_t now)
+{
+	return state && state >= p->from && state < p->until &&
+	       oracle.signer->states[state].expires > now - ROUND;
+}
+
 /* May H adopt P at this moment? */
 static bool may_adopt(const struct oracle_host *h, const struct signed_plan *p)
 {
 	int64_t now = oracle_date(h);
 
-	return !oracle_ahead(h) && h->seen && h->seen >= p->from && h->seen < p->until &&
-	       oracle.signer->states[h->seen].expires > now - ROUND && !p->wrong_hash &&
-	       (!p->role || strcmp(p->role, h->role) == 0) && p->serial > h->rows[p->policy].serial &&
-	       (p->standing || wave_is_open(p, h->sim->host, now));
+	return !oracle_ahead(h) &&
+	       (listed(p, h->seen, now) || (h->maybe > h->seen && listed(p, h->maybe, now))) &&
+	       !p->wrong_hash && (!p->role || strcmp(p->role, h->role) == 0) &&
+	       p->serial > h->rows[p->policy].serial && (p->standing || wave_is_open(p, h->sim->host, now));
 }
 
 static void note_what_it_may(struct oracle_host *h)

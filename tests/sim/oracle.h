@@ -24,6 +24,7 @@ struct oracle_host {
 	struct oracle_row rows[POLICIES];
 	int root, keys; /* of the newest root that it was given */
 	int seen;       /* newest publication whose timestamp it was given, and had to take; 0: none */
+	int maybe; /* newest whose timestamp it was given with a change that may do no harm, such as white space */
 	int64_t floor, base_ms, floor_file; /* of its clock */
 	int64_t may[SIGNED_PLANS];          /* when it last might adopt the plan, by TRUE_TIME; 0: never */
 };
@@ -47,6 +48,8 @@ bool oracle_ahead(const struct oracle_host *h);
 /* It was given, unchanged and in answer to its question: root N, or the timestamp of publication STATE. */
 void oracle_gave_root(struct oracle_host *h, int n);
 void oracle_gave_timestamp(struct oracle_host *h, int state);
+/* The same, but not unchanged. */
+void oracle_gave_damaged(struct oracle_host *h, int state);
 /* Its server said what time it is. */
 void oracle_server_time(struct oracle_host *h, int64_t seconds);
 /* Look at the host after a step. */
