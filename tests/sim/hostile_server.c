@@ -290,6 +290,14 @@ static void assign(struct world *w, struct victim *v, enum play play)
 
 	if (!all || play == EMPTY) {
 		n = 0;
+	} else if (play == HONEST) {
+		/* As the real one: the newest of each policy. */
+		for (int p = 0; p < POLICIES; p++)
+			for (size_t i = all; i; i--)
+				if (plans[i - 1].policy == p) {
+					paths[n++] = plans[i - 1].path;
+					break;
+				}
 	} else if (play == TO_AND_FRO) {
 		paths[n++] = plans[w->fro[w->steps % 2]].path;
 	} else if (play == OLD_SERIALS) {
