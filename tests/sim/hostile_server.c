@@ -191,7 +191,7 @@ static void fleet_open(struct world *w)
 	oracle.signer = w->signer;
 	for (size_t i = 0; i < w->n; i++) {
 		struct victim *v = &w->victims[i];
-		char id[16];
+		char id[32];
 		snprintf(id, sizeof id, "h%03zu", i);
 		v->h = &oracle.hosts[i];
 		*v->h = (struct oracle_host){ .role = roles[i % 3] };
