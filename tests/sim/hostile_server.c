@@ -140,6 +140,7 @@ static void honest_rounds(struct world *w)
 			v->h->sim->wall = fr.a = oracle.true_time;
 			oracle_server_time(v->h, fr.a);
 			sim_say(v->h->sim, &fr, NULL, 0);
+			v->astray = astray(v); /* a restart may bring it back, too late for this round */
 			step(w, v, HONEST, CONFIRM_YES);
 		}
 		oracle.true_time += 1000;
@@ -166,7 +167,7 @@ static unsigned honest_end(struct world *w, unsigned *ret_astray)
 			followed = followed && h->rows[p].serial == last[p]->serial;
 		if (followed)
 			continue;
-		if (astray(&w->victims[i])) {
+		if (w->victims[i].astray) {
 			++*ret_astray;
 			continue;
 		}

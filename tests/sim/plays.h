@@ -33,7 +33,8 @@ struct victim {
 	uint32_t asked[8]; /* ids of questions for confirmations, a ring */
 	size_t n_asked;
 	bool confirm_later;
-	int64_t at; /* true time of the host's last step */
+	bool astray; /* at the beginning of its last honest round */
+	int64_t at;  /* true time of the host's last step */
 };
 
 struct world {
