@@ -192,6 +192,15 @@ void journalist_refusal(
 	buf_free(&body);
 }
 
+void journalist_pass(void *ctx, const char *name, int64_t serial, const struct fault *f)
+{
+	char line[1024];
+	(void)serial;
+
+	if (!told(ctx, name, f))
+		log_info("passed over %s: %s", name, fault_line(f, line, sizeof line));
+}
+
 /* ---- status ---- */
 
 /* Value of "NAME:" in the text of /proc/PID/status into RET. */

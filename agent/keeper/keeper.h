@@ -179,6 +179,8 @@ void journalist_apply(struct keeper *k, const char *policy, int64_t version, int
         enum apply_result result, const char *reason, const struct plan *pl, const unsigned char *hash);
 void journalist_refusal(
         void *ctx, enum refusal_what what, const char *name, int64_t serial, const struct fault *f);
+/* A rollout is for others, or for later: said in the log, once a day. */
+void journalist_pass(void *ctx, const char *name, int64_t serial, const struct fault *f);
 /* Something of the status changed: report it soon. */
 void journalist_status_soon(struct keeper *k);
 /* The body of a status record. */

@@ -20,6 +20,8 @@
 #define FRAMES_A_SECOND 500
 #define NEWS_COSTS      25   /* frames: each is parsed */
 #define ROUND_EVERY_MS  1000 /* a round reads, verifies and syncs files */
+#define ROUND_MOST_MS                                                                                        \
+	(15 * 60 * 1000) /* a round is judged by the time of its beginning: it may not last for ever */
 
 /* Full jitter: somewhere between nothing and the doubled pause, so that a fleet does not come back in step. */
 static double retry_pause(const struct keeper *k, unsigned failures)
@@ -182,8 +184,8 @@ static void pushed(struct keeper *k, const struct frame *fr)
 	if (!fr->id || fr->id != k->push_id)
 		return;
 	k->push_id = 0;
-	log_debug("records to %lld: status %d, acknowledged %lld %s", (long long)k->push_last, (int)fr->status,
-	        (long long)fr->a, fr->text);
+	log_debug("records to %lld: status %d, acknowledged %lld %s", (long long)k->push_last,
+	        (int)fr->status, (long long)fr->a, fr->text);
 	if (fr->status == FRAME_OK && acked(k, fr)) {
 		k->push_failures = 0;
 		link_push(k, 0.);
@@ -207,12 +209,30 @@ static void refresh_in(struct keeper *k, double seconds)
 	ev_timer_start(k->loop, &k->refresh);
 }
 
+/* The date to judge by, or why there is none. */
+static int clock_judge(void *ctx, int64_t *ret, struct fault *f)
+{
+	const struct keeper *k = ctx;
+
+	if (strcmp(era_state(k), "ahead") == 0)
+		return fault_set(f, KE_CLOCK, "clock", "set it, or let the server's clock agree with it",
+		        "it is more than 30 days ahead of what is known; nothing new is adopted");
+	*ret = era_now(k);
+	return KE_OK;
+}
+
 static void round_start(struct keeper *k)
 {
 	int64_t now = clock_boot_ms(k->clock), since = now - k->round_ms;
 
+	if (verify_busy(k->verify) && since >= ROUND_MOST_MS) {
+		verify_give_up(k->verify, "an answer was not given in a quarter of an hour");
+		return;
+	}
 	if (verify_busy(k->verify) || k->pending.active) {
 		k->again = true;
+		if (verify_busy(k->verify))
+			refresh_in(k, (double)(ROUND_MOST_MS - since) / 1000. + 1.);
 		return;
 	}
 	if (since < ROUND_EVERY_MS) {
@@ -221,14 +241,17 @@ static void round_start(struct keeper *k)
 	}
 	k->again = false;
 	k->round_ms = now;
-	if (strcmp(era_state(k), "ahead") == 0) {
+	int64_t date = 0;
+	struct fault f = { 0 };
+	if (clock_judge(k, &date, &f)) {
 		/* By that clock everything is expired, or nothing is: wait for a word of the server's clock. */
-		log_warning("the clock is far ahead of what is known; nothing new is looked at");
+		journalist_refusal(k, REFUSAL_METADATA, "clock", -1, &f);
 		journalist_status_soon(k);
 		refresh_in(k, (double)k->config->refresh_s);
 		return;
 	}
-	verify_start(k->verify, era_now(k), k->assignment);
+	refresh_in(k, ROUND_MOST_MS / 1000. + 1.);
+	verify_start(k->verify, date, k->assignment);
 }
 
 static void refresh_timer(struct ev_loop *loop, ev_timer *w, int revents)
@@ -425,9 +448,11 @@ int link_verify_open(struct keeper *k, struct trust *t)
 		.host = k->config->host,
 		.facts = &k->facts,
 		.fetch = link_fetch,
+		.now = clock_judge,
 		.floor = enforce_floor,
 		.adopt = enforce_adopt,
 		.refuse = journalist_refusal,
+		.pass = journalist_pass,
 		.done = round_done };
 
 	return verify_new(t, &owner, &k->verify);

@@ -135,12 +135,29 @@ static int get_target(struct verify *v, const char *path, int64_t max, struct fa
 	return rc;
 }
 
+/* Does the rollout still mean this host, now that everything is there? */
+static int still_open(const struct verify *v, struct fault *f)
+{
+	int64_t now = 0;
+	int rc = v->owner.now(v->owner.ctx, &now, f);
+
+	return rc ? rc : rollout_check(v->rollout, v->owner.host, v->owner.facts, now, f);
+}
+
 static void rollout_done(struct verify *v)
 {
 	rollout_free(v->rollout);
 	v->rollout = NULL;
 	v->at++;
 	v->step = STEP_NEXT;
+}
+
+/* That a serial is adopted already is no news at all. */
+static void pass(struct verify *v, int rc, const struct fault *f)
+{
+	if (rc != KE_EXIST)
+		v->owner.pass(v->owner.ctx, v->paths[v->at], v->serial, f);
+	rollout_done(v);
 }
 
 static void refuse(struct verify *v, enum refusal_what what, const char *name, const struct fault *f)
@@ -166,7 +183,9 @@ static int begin_policy(struct verify *v, struct fault *f)
 	int rc;
 
 	if (v->rollout->action == ROLLOUT_REMOVE) {
-		rc = v->owner.adopt(v->owner.ctx, v->rollout, NULL, NULL, 0, f);
+		rc = still_open(v, f);
+		if (!rc)
+			rc = v->owner.adopt(v->owner.ctx, v->rollout, NULL, NULL, 0, f);
 		if (!rc)
 			round_end(v, KE_OK, NULL);
 		return rc;
@@ -221,6 +240,8 @@ static int check_policy(struct verify *v, const void *data, size_t len, struct f
 	if (!rc)
 		rc = selector_check(p->selector, v->owner.facts, f);
 	if (!rc)
+		rc = still_open(v, f);
+	if (!rc)
 		rc = v->owner.adopt(v->owner.ctx, r, p, data, len, f);
 	if (rc)
 		policy_free(p);
@@ -241,7 +262,7 @@ static void rollout_failed(struct verify *v, int rc, struct fault *f)
 	if (rc == KE_HTTP)
 		round_end(v, rc, f); /* no answer is no verdict */
 	else if (is_quiet(rc, f))
-		rollout_done(v);
+		pass(v, rc, f);
 	else
 		refuse(v, policy ? REFUSAL_POLICY : REFUSAL_ROLLOUT,
 		        policy ? v->rollout->target_path : v->paths[v->at], f);
@@ -369,6 +390,12 @@ static void metadata_came(struct verify *v, enum frame_status status, const void
 		round_end(v, rc, &f);
 	else if (rc)
 		rollout_failed(v, rc == KE_NOENT ? KE_UNTRUSTED : rc, &f);
+}
+
+void verify_give_up(struct verify *v, const char *text)
+{
+	if (verify_busy(v))
+		verify_fetched(v, v->awaited, FRAME_FAILED, NULL, 0, text);
 }
 
 size_t verify_awaits(const struct verify *v, uint32_t id)

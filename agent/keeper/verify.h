@@ -31,6 +31,9 @@ struct verify_owner {
 	/* Ask for at most MAX bytes of NAME below WHERE; the answer comes with verify_fetched() and this ID. 0, or KE_HTTP: it
 	 * cannot be asked now, which ends the round. */
 	int (*fetch)(void *ctx, uint32_t id, enum fetch_where where, const char *name, size_t max);
+	/* What time it is, at the very moment of adopting: an answer may be held back until a window has closed. KE_CLOCK (or
+	 * another negative code) with F: the clock cannot be trusted, and nothing new is adopted. */
+	int (*now)(void *ctx, int64_t *ret, struct fault *f);
 	/* The floor: 0 when a rollout of POLICY with SERIAL would be news; KE_EXIST: that very serial is adopted or is held, pass
 	 * over it; KE_ROLLBACK with F: it is older. */
 	int (*floor)(void *ctx, const char *policy, int64_t serial, struct fault *f);
@@ -41,6 +44,9 @@ struct verify_owner {
 	/* Something was refused; NAME is a file or target path. SERIAL -1: none. */
 	void (*refuse)(
 	        void *ctx, enum refusal_what what, const char *name, int64_t serial, const struct fault *f);
+	/* A rollout was passed over: F says that it is for other hosts (KE_SELECTOR) or for later (KE_WINDOW). A server that
+	 * tells every host of every rollout makes this an everyday matter; it is no refusal. */
+	void (*pass)(void *ctx, const char *name, int64_t serial, const struct fault *f);
 	/* The round ended: 0, or the code that ended it early (F). */
 	void (*done)(void *ctx, int rc, const struct fault *f);
 };
@@ -52,6 +58,8 @@ void verify_free(struct verify *v);
  * is under way (false). */
 bool verify_start(struct verify *v, int64_t now, const struct assignment *a);
 bool verify_busy(const struct verify *v);
+/* End the round under way: no answer came, for the reason TEXT. As if the fetch had FAILED; what comes later is ignored. */
+void verify_give_up(struct verify *v, const char *text);
 /* How many bytes the answer to fetch ID may have; 0: ID is not awaited. */
 size_t verify_awaits(const struct verify *v, uint32_t id);
 /* The answer to fetch ID. More than the bytes asked for counts as FAILED. DATA is NULL when there is no such file (ABSENT) or when it FAILED, with the reason in TEXT. An id

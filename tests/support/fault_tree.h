@@ -30,7 +30,9 @@ struct tree {
 
 static inline void tree_open(struct tree *t)
 {
-	snprintf(t->dir, sizeof t->dir, "/tmp/kedge-test-XXXXXX");
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(t->dir, sizeof t->dir, "%.40s/kedge-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
 	assert_non_null(mkdtemp(t->dir));
 	snprintf(t->root, sizeof t->root, "%s/sys", t->dir);
 	snprintf(t->run, sizeof t->run, "%s/run", t->dir);

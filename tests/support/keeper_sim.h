@@ -14,6 +14,16 @@
 #include "tests/support/fault_tree.h"
 #include "tests/support/repo_sim.h"
 
+/* The kernel's own values. */
+static const struct {
+	const char *path, *value;
+} sim_keys[] = {
+	{ "net/ipv4/tcp_fin_timeout", "60" },
+	{ "net/ipv4/tcp_keepalive_time", "7200" },
+	{ "net/core/somaxconn", "4096" },
+};
+#define SIM_KEYS (sizeof sim_keys / sizeof sim_keys[0])
+
 struct sim {
 	struct keeper k;
 	struct tree t;
@@ -23,7 +33,9 @@ struct sim {
 	int64_t wall, boot_ms;
 	char boot_id[BOOT_ID_ROOM];
 	int courier; /* the other end */
-	char host[8], server[32];
+	char host[64], server[32];
+	struct label label; /* role = what the test says; no name: none */
+	bool own_repo;
 };
 
 static inline int64_t sim_wall(void *ctx)
@@ -64,7 +76,11 @@ static inline void sim_start(struct sim *s)
 		.clock = &s->clock, .config = &s->config, .control = -1, .confinement = "full"
 	};
 	k->loop = ev_loop_new(EVFLAG_AUTO);
-	k->facts = (struct host_facts){ .kernel = 6 << 16 | 12, .memory_bytes = 1 << 30, .cpus = 2 };
+	k->facts = (struct host_facts){ .kernel = 6 << 16 | 12,
+		.memory_bytes = 1 << 30,
+		.cpus = 2,
+		.labels = &s->label,
+		.n_labels = s->label.name ? 1 : 0 };
 	k->state_dir = strdup(s->t.state);
 	sim_path(s, s->t.state, "trust", trust);
 	k->trust_dir = strdup(trust);
@@ -115,8 +131,17 @@ static inline void sim_crash(struct sim *s)
 	ev_loop_destroy(k->loop);
 }
 
-static inline int sim_open(void **state)
+static inline void sim_kernel_values(struct sim *s)
 {
+	for (size_t i = 0; i < SIM_KEYS; i++)
+		tree_put(&s->t, sim_keys[i].path, sim_keys[i].value);
+}
+
+/* A started keeper of HOST, with the label role = ROLE (may be NULL). It trusts the first root of REPO; NULL: a repository of
+ * its own. sim_free() it. */
+static inline struct sim *sim_new(const char *host, char *role, struct repo_sim *repo)
+{
+	static char role_name[] = "role";
 	struct sim *s = calloc(1, sizeof *s);
 
 	assert_non_null(s);
@@ -125,8 +150,10 @@ static inline int sim_open(void **state)
 	s->boot_ms = 100000;
 	s->clock = (struct clock){ sim_wall, sim_boot, s };
 	snprintf(s->boot_id, sizeof s->boot_id, "11111111-1111-1111-1111-111111111111");
-	s->repo = repo_sim_new();
-	snprintf(s->host, sizeof s->host, "web1");
+	s->own_repo = !repo;
+	s->repo = repo ? repo : repo_sim_new();
+	snprintf(s->host, sizeof s->host, "%s", host);
+	s->label = (struct label){ role ? role_name : NULL, role };
 	snprintf(s->server, sizeof s->server, "https://localhost");
 	s->config = (struct agent_config){ .host = s->host,
 		.server = s->server,
@@ -137,21 +164,29 @@ static inline int sim_open(void **state)
 		.confirm_s = 120,
 		.retry_max_s = 300,
 		.ceiling = s->t.ceiling };
-	tree_put(&s->t, "net/ipv4/tcp_fin_timeout", "60");
-	tree_put(&s->t, "net/ipv4/tcp_keepalive_time", "7200");
-	*state = s;
+	sim_kernel_values(s);
 	sim_start(s);
+	return s;
+}
+
+static inline void sim_free(struct sim *s)
+{
+	sim_crash(s);
+	if (s->own_repo)
+		repo_sim_free(s->repo);
+	tree_close(&s->t);
+	free(s);
+}
+
+static inline int sim_open(void **state)
+{
+	*state = sim_new("web1", NULL, NULL);
 	return 0;
 }
 
 static inline int sim_close(void **state)
 {
-	struct sim *s = *state;
-
-	sim_crash(s);
-	repo_sim_free(s->repo);
-	tree_close(&s->t);
-	free(s);
+	sim_free(*state);
 	return 0;
 }
 
@@ -162,8 +197,7 @@ static inline void sim_reboot(struct sim *s)
 	nftw(s->t.run, tree_unlink, 16, FTW_DEPTH | FTW_PHYS);
 	s->boot_id[0]++;
 	s->boot_ms = 5000;
-	tree_put(&s->t, "net/ipv4/tcp_fin_timeout", "60");
-	tree_put(&s->t, "net/ipv4/tcp_keepalive_time", "7200");
+	sim_kernel_values(s);
 	sim_start(s);
 }
 
@@ -210,6 +244,59 @@ static inline int sim_say(struct sim *s, const struct frame *fr, const void *dat
 	if (fd >= 0)
 		close(fd);
 	return rc;
+}
+
+/* One turn of the loop, without waiting. */
+static inline void sim_turn(struct sim *s)
+{
+	ev_run(s->k.loop, EVRUN_NOWAIT);
+}
+
+/* Both clocks go on. */
+static inline void sim_pass(struct sim *s, int64_t seconds)
+{
+	s->wall += seconds;
+	s->boot_ms += 1000 * seconds;
+}
+
+/* Tell of an assignment for HOST with N ROLLOUTS, before the keeper looks by itself what is published. */
+static inline void sim_assign(struct sim *s, const char *host, const char *const *rollouts, size_t n)
+{
+	struct frame news = frame_make(FRAME_NEWS, 0);
+	char *text;
+	size_t len;
+
+	news.a = 1;
+	ev_timer_stop(s->k.loop, &s->k.refresh);
+	assert_int_equal(assignment_print(host, 1, rollouts, n, &text, &len), 0);
+	assert_int_equal(sim_say(s, &news, text, len), 0);
+	free(text);
+}
+
+/* Answer the fetch ASK with what the repository has. */
+static inline void sim_serve(struct sim *s, const struct frame *ask)
+{
+	struct repo_sim_file *file =
+	        repo_sim_file(ask->a == FETCH_TARGET ? s->repo->targets : s->repo->metadata, ask->text);
+	struct frame fr = frame_make(FRAME_FETCHED, ask->id);
+
+	fr.status = file ? FRAME_OK : FRAME_ABSENT;
+	assert_int_equal(sim_say(s, &fr, file ? file->data : NULL, file ? file->len : 0), 0);
+}
+
+/* An honest courier, a second and a bit after the last round, tells of ROLLOUTS and fetches what is asked for, to the end of
+ * the round. */
+static inline void sim_round(struct sim *s, const char *const *rollouts, size_t n)
+{
+	struct frame ask;
+
+	sim_pass(s, 2);
+	sim_assign(s, s->host, rollouts, n);
+	do {
+		sim_turn(s);
+		if (sim_frame(s, FRAME_FETCH, &ask))
+			sim_serve(s, &ask);
+	} while (verify_busy(s->k.verify));
 }
 
 /* Offer SERIAL of policy NAME, with the one setting KEY = VALUE, as a verified rollout. */

@@ -29,11 +29,11 @@ struct world {
 	struct verify *verify;
 	char dir[64];
 	struct host_facts facts;
-	int64_t floor;
 	const char *rollouts, *policies; /* the roles that list them */
 	bool split;                      /* into shards */
+	int64_t floor, now, later; /* later: the time at the moment of adopting, if not 0 */
 	/* what came out */
-	unsigned adopted, refused, done;
+	unsigned adopted, refused, passed, done;
 	enum refusal_what what;
 	char document[4096], refusal[64], reason[1024];
 	int done_rc;
@@ -62,6 +62,16 @@ static int on_fetch(void *ctx, uint32_t id, enum fetch_where where, const char *
 		if (strstr(name, "rollouts-"))
 			w->most_asked = max;
 	}
+	return 0;
+}
+
+static int on_now(void *ctx, int64_t *ret, struct fault *f)
+{
+	const struct world *w = ctx;
+
+	if (w->later < 0)
+		return fault_set(f, KE_CLOCK, NULL, NULL, "far ahead");
+	*ret = w->later ? w->later : w->now;
 	return 0;
 }
 
@@ -96,6 +106,16 @@ static void on_refuse(
 
 	w->refused++;
 	w->what = what;
+	snprintf(w->refusal, sizeof w->refusal, "%s", err_name(f->code));
+	snprintf(w->reason, sizeof w->reason, "%s: %s: %s", name, f->where, f->what);
+}
+
+static void on_pass(void *ctx, const char *name, int64_t serial, const struct fault *f)
+{
+	struct world *w = ctx;
+	(void)serial;
+
+	w->passed++;
 	snprintf(w->refusal, sizeof w->refusal, "%s", err_name(f->code));
 	snprintf(w->reason, sizeof w->reason, "%s: %s: %s", name, f->where, f->what);
 }
@@ -164,9 +184,11 @@ static void fresh(struct world *w)
 		.host = "web1",
 		.facts = &w->facts,
 		.fetch = on_fetch,
+		.now = on_now,
 		.floor = on_floor,
 		.adopt = on_adopt,
 		.refuse = on_refuse,
+		.pass = on_pass,
 		.done = on_done };
 
 	verify_free(w->verify);
@@ -175,7 +197,7 @@ static void fresh(struct world *w)
 	assert_int_equal(file_replace(anchor, root->data, root->len, 0600, FILE_VOLATILE, NULL), 0);
 	assert_int_equal(cache_open(w->dir, anchor, &t, &f), 0);
 	assert_int_equal(verify_new(t, &owner, &w->verify), 0);
-	w->adopted = w->refused = w->done = 0;
+	w->adopted = w->refused = w->passed = w->done = 0;
 	w->refusal[0] = w->reason[0] = '\0';
 }
 
@@ -200,7 +222,7 @@ static void round_run(struct world *w, const char *path)
 	char *paths[] = { strdup(path) };
 	const struct assignment a = { .rollouts = paths, .n = 1 };
 
-	assert_true(verify_start(w->verify, NOW, &a));
+	assert_true(verify_start(w->verify, w->now, &a));
 	for (int i = 0; i < 50 && w->id; i++)
 		answer(w);
 	assert_false(verify_busy(w->verify));
@@ -212,11 +234,14 @@ static int set_up(void **state)
 {
 	struct world *w = calloc(1, sizeof *w);
 
-	snprintf(w->dir, sizeof w->dir, "/tmp/kedge-verify.XXXXXX");
+	/* In memory where that is possible: the sweep syncs thousands of files. */
+	snprintf(w->dir, sizeof w->dir, "%s/kedge-verify.XXXXXX",
+	        access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
 	if (!mkdtemp(w->dir))
 		return -1;
 	w->sim = repo_sim_new();
 	w->rollouts = w->policies = "targets";
+	w->now = NOW;
 	*state = w;
 	return 0;
 }
@@ -297,12 +322,61 @@ static void others_and_later_are_no_refusals(void **state)
 	fresh(w);
 	round_run(w, "rollouts/web/7.json");
 	assert_int_equal(w->adopted + w->refused, 0);
+	assert_int_equal(w->passed, 1);
+	assert_string_equal(w->refusal, "selector");
 	publish(w, 8, POLICY,
 	        "\"salt\":\"00112233445566778899aabbccddeeff\",\"start\":\"2030-01-01T00:00:00Z\",\"waves\":["
 	        "{\"share\":1000,\"opens_after\":0,\"opens_before\":60}]");
 	fresh(w);
 	round_run(w, "rollouts/web/8.json");
 	assert_int_equal(w->adopted + w->refused, 0);
+	assert_int_equal(w->passed, 1);
+	assert_string_equal(w->refusal, "window");
+	assert_non_null(strstr(w->reason, "opens at 2030-01-01T00:00:00Z"));
+}
+
+/* What was judged at the beginning of the round is judged again at its end. */
+static void the_moment_of_adopting_counts(void **state)
+{
+	struct world *w = *state;
+
+	publish(w, 7, POLICY,
+	        "\"salt\":\"00112233445566778899aabbccddeeff\",\"start\":\"2026-11-30T00:00:00Z\",\"waves\":["
+	        "{\"share\":1000,\"opens_after\":0,\"opens_before\":7200}]");
+	static const struct {
+		const char *remark, *code;
+		int64_t later;
+		unsigned adopted;
+	} rows[] = {
+		{ "at once", "", 0, 1 },
+		{ "an hour later the wave is closed", "window", NOW + 3600, 0 },
+		{ "the clock ran away meanwhile", "clock", -1, 0 },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		fresh(w);
+		w->later = rows[i].later;
+		round_run(w, "rollouts/web/7.json");
+		if (w->adopted != rows[i].adopted || strcmp(w->refusal, rows[i].code) != 0)
+			fail_msg("%s: adopted %u, '%s' (%s)", rows[i].remark, w->adopted, w->refusal,
+			        w->reason);
+	}
+}
+
+static void a_round_can_be_given_up(void **state)
+{
+	struct world *w = *state;
+	const struct assignment none = { 0 };
+
+	publish(w, 7, POLICY, NULL);
+	fresh(w);
+	assert_true(verify_start(w->verify, NOW, &none));
+	uint32_t id = w->id;
+	verify_give_up(w->verify, "too long");
+	assert_false(verify_busy(w->verify));
+	assert_int_equal(w->done_rc, KE_HTTP);
+	verify_fetched(w->verify, id, FRAME_OK, "{}", 2, "");
+	verify_give_up(w->verify, "nothing to give up");
+	assert_int_equal(w->done, 1);
 }
 
 static void forged_metadata_ends_the_round(void **state)
@@ -532,6 +606,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_signed_is_adopted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refusals_have_their_reasons, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(others_and_later_are_no_refusals, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_moment_of_adopting_counts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_round_can_be_given_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(forged_metadata_ends_the_round, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_answer_is_no_verdict, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_changed_byte_is_adopted, set_up, tear_down),
