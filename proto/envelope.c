@@ -109,13 +109,14 @@ static const struct pubkey *signer_find(const struct signers *who, const char *k
 	return NULL;
 }
 
-static bool signature_holds(const struct envelope *env, const struct signature *sig, const struct pubkey *key)
+static int signature_check(const struct envelope *env, const struct signature *sig, const struct pubkey *key)
 {
 	unsigned char raw[SIG_LEN_MAX];
 	size_t len;
 
-	return hex_decode_any(sig->hex, strlen(sig->hex), raw, sizeof raw, &len) && len &&
-	       pubkey_verify(key, buf_text(&env->canon), env->canon.len, raw, len) == KE_OK;
+	if (!hex_decode_any(sig->hex, strlen(sig->hex), raw, sizeof raw, &len))
+		return KE_SIGNATURE;
+	return pubkey_verify(key, buf_text(&env->canon), env->canon.len, raw, len);
 }
 
 static bool already_counted(const struct pubkey *const *counted, size_t n, const struct pubkey *key)
@@ -130,15 +131,19 @@ int envelope_verify(struct envelope *env, const struct signers *who, struct faul
 {
 	const struct pubkey **counted = calloc(env->n_sigs ? env->n_sigs : 1, sizeof *counted);
 	size_t n = 0;
+	int rc = counted ? KE_OK : KE_NOMEM;
 
-	if (!counted)
-		return fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");
-	for (size_t i = 0; i < env->n_sigs; i++) {
+	for (size_t i = 0; i < env->n_sigs && rc != KE_NOMEM; i++) {
 		const struct pubkey *key = signer_find(who, env->sigs[i].keyid);
-		if (key && !already_counted(counted, n, key) && signature_holds(env, &env->sigs[i], key))
+		if (!key || already_counted(counted, n, key))
+			continue;
+		rc = signature_check(env, &env->sigs[i], key);
+		if (!rc)
 			counted[n++] = key;
 	}
 	free(counted);
+	if (rc == KE_NOMEM)
+		return fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");
 	/* A threshold below one would accept a file that nobody signed; the role parsers refuse it, and so does this. */
 	if (who->threshold < 1 || (int64_t)n < who->threshold)
 		return fault_set(f, KE_SIGNATURE, "signatures", NULL,

@@ -31,7 +31,7 @@ int envelope_open(const void *data, size_t len, struct envelope **ret, struct fa
 void envelope_free(struct envelope *env);
 
 /* Are there valid signatures by WHO->threshold different keys? A signature that is no hex, by an unknown key or by an
- * unusable one does not count; two ids of one key count once. KE_SIGNATURE says how many there are. */
+ * unusable one does not count; two ids of one key count once. KE_SIGNATURE says how many there are; KE_NOMEM. */
 int envelope_verify(struct envelope *env, const struct signers *who, struct fault *f);
 /* The signed part, owned by ENV. KE_SIGNATURE before envelope_verify() succeeded. */
 int envelope_signed(const struct envelope *env, struct place *ret, struct fault *f);

@@ -5,11 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Every role but root. */
 static int parse_role(enum tuf_top kind, const struct place *at, struct trust_doc *doc, struct fault *f)
 {
 	switch (kind) {
-	case TUF_ROOT:
-		return tuf_root_parse(at, &doc->root, f);
 	case TUF_TIMESTAMP:
 		return tuf_timestamp_parse(at, &doc->timestamp, f);
 	case TUF_SNAPSHOT:

@@ -82,21 +82,26 @@ static int root_give(struct trust *t, const void *data, size_t len, struct fault
 	return KE_OK;
 }
 
-/* A local copy of ROLE becomes DOC when its signatures hold, however old it is; else DOC stays empty. */
-static void local_open(
-        const struct trust *t, enum tuf_top role, const void *data, size_t len, struct trust_doc *doc)
+/* A local copy of ROLE becomes DOC when its signatures hold, however old it is; else DOC stays empty. KE_NOMEM ends the
+ * refresh: a copy that could not be read for want of memory would no longer guard against a rollback. */
+static int local_open(const struct trust *t, enum tuf_top role, const void *data, size_t len,
+        struct trust_doc *doc, struct fault *f)
 {
 	struct trust_doc local = { 0 };
+	int rc = data ? trust_doc_open(role, data, len, signers_of(t, role), &local, f) : KE_NOENT;
 
-	if (data && trust_doc_open(role, data, len, signers_of(t, role), &local, NULL) == KE_OK)
+	if (!rc)
 		trust_doc_move(doc, &local);
+	return rc == KE_NOMEM ? rc : KE_OK;
 }
 
-static int timestamp_local(struct trust *t, const void *data, size_t len)
+static int timestamp_local(struct trust *t, const void *data, size_t len, struct fault *f)
 {
-	local_open(t, TUF_TIMESTAMP, data, len, &t->timestamp);
-	t->step = STEP_TIMESTAMP;
-	return KE_OK;
+	int rc = local_open(t, TUF_TIMESTAMP, data, len, &t->timestamp, f);
+
+	if (!rc)
+		t->step = STEP_TIMESTAMP;
+	return rc;
 }
 
 /* 5.4.3: neither the timestamp nor the snapshot that it names may go back. */
@@ -157,11 +162,13 @@ static int version_check(const struct trust_doc *doc, const struct tuf_meta *met
 }
 
 /* The local snapshot is kept for the rollback check even when it is not the one wanted now. */
-static int snapshot_local(struct trust *t, const void *data, size_t len)
+static int snapshot_local(struct trust *t, const void *data, size_t len, struct fault *f)
 {
 	const struct tuf_meta *meta = snapshot_meta(t);
+	int rc = local_open(t, TUF_SNAPSHOT, data, len, &t->snapshot, f);
 
-	local_open(t, TUF_SNAPSHOT, data, len, &t->snapshot);
+	if (rc)
+		return rc;
 	bool current =
 	        t->snapshot.snapshot &&
 	        !tuf_bytes_check(t->snapshot.data, t->snapshot.len, meta->length, &meta->hashes, NULL) &&
@@ -225,7 +232,7 @@ static int targets_give(struct trust *t, const void *data, size_t len, bool loca
 	if (data)
 		rc = trust_targets_open(
 		        t, tuf_top_names[TUF_TARGETS], signers_of(t, TUF_TARGETS), data, len, &doc, f);
-	if (rc && local) {
+	if (rc && rc != KE_NOMEM && local) {
 		t->step = STEP_TARGETS;
 		return KE_OK;
 	}
@@ -245,20 +252,17 @@ int trust_step_give(struct trust *t, const void *data, size_t len, struct fault 
 	case STEP_ROOT:
 		return root_give(t, data, len, f);
 	case STEP_TIMESTAMP_LOCAL:
-		return timestamp_local(t, data, len);
+		return timestamp_local(t, data, len, f);
 	case STEP_TIMESTAMP:
 		return timestamp_give(t, data, len, f);
 	case STEP_SNAPSHOT_LOCAL:
-		return snapshot_local(t, data, len);
+		return snapshot_local(t, data, len, f);
 	case STEP_SNAPSHOT:
 		return snapshot_give(t, data, len, f);
 	case STEP_TARGETS_LOCAL:
 	case STEP_TARGETS:
 		return targets_give(t, data, len, t->step == STEP_TARGETS_LOCAL, f);
-	case STEP_ROLE_LOCAL:
-	case STEP_ROLE:
+	default: /* STEP_ROLE_LOCAL, STEP_ROLE: trust_give() lets no other step pass */
 		return trust_search_give(t, data, len, f);
-	default:
-		return fault_set(f, KE_USAGE, NULL, NULL, "nothing was asked for");
 	}
 }

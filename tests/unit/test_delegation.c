@@ -52,6 +52,18 @@ static const struct {
 	{ "a\\*", "a\\x", true, "nor has a backslash" },
 	{ "a*/b?/*c", "aXY/b1/xyzc", true, "all together" },
 	{ "a*/b?/*c", "a/b/c/b1/c", false, "segment by segment" },
+	{ "?", "\xff", true, "a byte that is no UTF-8 counts as one" },
+	{ "?", "\xff\xff", false, "two of them as two" },
+	{ "*b",
+	        "\xff"
+	        "b",
+	        true, "and a star goes past it" },
+	{ "?\xa9", "\xc3\xa9", false, "half a code point is no match" },
+	{ "a**b", "ab", true, "two stars are one" },
+	{ "a/*b/c", "a/xb/d", false, "a star of an earlier segment is settled" },
+	{ "a*", "a", true, "a star at the end matches nothing too" },
+	{ "a?", "a", false, "a question mark at the end does not" },
+	{ "*?", "a/", false, "nor does it match a slash behind a star" },
 	{ "", "", true, "nothing" },
 	{ "", "a", false, "nothing does not match something" },
 };

@@ -30,6 +30,7 @@ static const struct tuf_row rows[] = {
 	{ R("", KEYS_A, ROLES("[]")), KE_SCHEMA, "roles.timestamp", "a role that is no object" },
 	{ "{" HEAD("root") ",\"roles\":" ROLES(ROLE) "}", KE_SCHEMA, NULL, "no keys" },
 	{ "{" HEAD("targets") ",\"keys\":{},\"roles\":" ROLES(ROLE) "}", KE_SCHEMA, NULL, "another type" },
+	{ R("", "{\"00\":" ED_KEY(PUB_A) "}", ROLES(ROLE)), KE_KEY, "keys.00", "a key under a false id" },
 	{ "[]", KE_SCHEMA, NULL, "an array" },
 };
 
