@@ -133,6 +133,7 @@ int envelope_verify(struct envelope *env, const struct signers *who, struct faul
 	size_t n = 0;
 	int rc = counted ? KE_OK : KE_NOMEM;
 
+	env->verified = false; /* an earlier verdict was about other signers */
 	for (size_t i = 0; i < env->n_sigs && rc != KE_NOMEM; i++) {
 		const struct pubkey *key = signer_find(who, env->sigs[i].keyid);
 		if (!key || already_counted(counted, n, key))

@@ -135,6 +135,21 @@ static int key_decode(struct pubkey *key, const char *text)
 	return nomem ? KE_NOMEM : KE_OK;
 }
 
+/* canon_sha256_hex() with libcrypto's SHA-256: a role file may hold a thousand keys. */
+static int key_id(const struct cJSON *tree, char id[KEYID_ROOM])
+{
+	struct buf text = BUF_INIT(TUF_META_MAX);
+	unsigned char digest[SHA256_LEN];
+	int rc = canon_write(tree, &text);
+
+	if (!rc && EVP_Digest(buf_text(&text), text.len, digest, NULL, EVP_sha256(), NULL) != 1)
+		rc = KE_NOMEM;
+	if (!rc)
+		hex_encode(digest, sizeof digest, id);
+	buf_free(&text);
+	return rc;
+}
+
 int pubkey_parse(const struct place *at, struct pubkey **ret, struct fault *f)
 {
 	const char *keytype, *scheme, *text;
@@ -149,7 +164,7 @@ int pubkey_parse(const struct place *at, struct pubkey **ret, struct fault *f)
 	key = calloc(1, sizeof *key);
 	if (!key)
 		return place_fault(at, f, KE_NOMEM, NULL, "out of memory");
-	rc = canon_sha256_hex(at->node, key->id);
+	rc = key_id(at->node, key->id);
 	if (rc) {
 		free(key);
 		return place_fault(at, f, rc, NULL, "the key has no canonical form");

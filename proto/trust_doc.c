@@ -61,6 +61,22 @@ int trust_doc_open(enum tuf_top kind, const void *data, size_t len, const struct
 	return KE_OK;
 }
 
+int trust_doc_reopen(struct trust_doc *known, enum tuf_top kind, const void *data, size_t len,
+        const struct signers *who, struct trust_doc *ret, struct fault *f)
+{
+	struct trust_doc doc = { 0 };
+
+	if (data != known->data)
+		return trust_doc_open(kind, data, len, who, ret, f);
+	trust_doc_move(&doc, known);
+	int rc = envelope_verify(doc.env, who, f);
+	if (rc)
+		trust_doc_free(&doc);
+	else
+		*ret = doc;
+	return rc;
+}
+
 void trust_doc_free(struct trust_doc *doc)
 {
 	tuf_root_free(doc->root);

@@ -96,11 +96,12 @@ int trust_search_step(struct trust *t, struct fault *f)
 int trust_search_give(struct trust *t, const void *data, size_t len, struct fault *f)
 {
 	bool local = t->step == STEP_ROLE_LOCAL;
-	struct trust_doc doc = { 0 };
+	struct trust_doc doc = { 0 }, none = { 0 };
 	int rc = KE_NOENT;
 
 	if (data)
-		rc = trust_targets_open(t, t->edge.edge->name, &t->edge.edge->signers, data, len, &doc, f);
+		rc = trust_targets_open(
+		        t, t->edge.edge->name, &t->edge.edge->signers, &none, data, len, &doc, f);
 	if (rc && rc != KE_NOMEM && local) {
 		t->step = STEP_ROLE;
 		/* What the snapshot does not list is not even asked for. */

@@ -4,6 +4,7 @@
  * candidate that fails leaves the trusted set as it was. Local copies pass the same door as fetched ones: signatures
  * under the *current* root. That rule also undoes a fast-forward attack once the root rotates keys. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "proto/clock.h"
 #include "proto/strict.h"
@@ -88,10 +89,9 @@ static int local_open(const struct trust *t, enum tuf_top role, const void *data
         struct trust_doc *doc, struct fault *f)
 {
 	struct trust_doc local = { 0 };
-	int rc = data ? trust_doc_open(role, data, len, signers_of(t, role), &local, f) : KE_NOENT;
+	int rc = data ? trust_doc_reopen(doc, role, data, len, signers_of(t, role), &local, f) : KE_NOENT;
 
-	if (!rc)
-		trust_doc_move(doc, &local);
+	trust_doc_move(doc, &local);
 	return rc == KE_NOMEM ? rc : KE_OK;
 }
 
@@ -120,17 +120,20 @@ static int timestamp_follows(
 
 static int timestamp_give(struct trust *t, const void *data, size_t len, struct fault *f)
 {
+	const struct tuf_timestamp *old = t->timestamp.timestamp;
 	struct trust_doc doc = { 0 };
-	int rc = trust_doc_open(TUF_TIMESTAMP, data, len, signers_of(t, TUF_TIMESTAMP), &doc, f);
+	/* Most refreshes find nothing new: bytes that are known need no second reading, only their signatures. */
+	bool same = old && len == t->timestamp.len && memcmp(data, t->timestamp.data, len) == 0;
+	int rc = same ? envelope_verify(t->timestamp.env, signers_of(t, TUF_TIMESTAMP), f)
+	              : trust_doc_open(TUF_TIMESTAMP, data, len, signers_of(t, TUF_TIMESTAMP), &doc, f);
 
-	if (!rc && t->timestamp.timestamp)
-		rc = timestamp_follows(t->timestamp.timestamp, doc.timestamp, f);
+	if (!rc && !same && old)
+		rc = timestamp_follows(old, doc.timestamp, f);
 	if (rc)
 		goto out;
 	/* An equal version changes nothing, and the stored one stays the reference: going on with it, a client whose
 	 * last snapshot download failed recovers without waiting for the next timestamp. */
-	bool equal = t->timestamp.timestamp &&
-	             t->timestamp.timestamp->header.version == doc.timestamp->header.version;
+	bool equal = same || (old && old->header.version == doc.timestamp->header.version);
 	const struct trust_doc *used = equal ? &t->timestamp : &doc;
 	if (expired(t, used)) {
 		rc = expired_fault(used, f);
@@ -201,8 +204,8 @@ static int snapshot_give(struct trust *t, const void *data, size_t len, struct f
 	return rc;
 }
 
-int trust_targets_open(const struct trust *t, const char *name, const struct signers *who, const void *data,
-        size_t len, struct trust_doc *ret, struct fault *f)
+int trust_targets_open(const struct trust *t, const char *name, const struct signers *who,
+        struct trust_doc *known, const void *data, size_t len, struct trust_doc *ret, struct fault *f)
 {
 	const struct tuf_meta *meta = tuf_snapshot_find(t->snapshot.snapshot, name);
 	struct trust_doc doc = { 0 };
@@ -211,7 +214,7 @@ int trust_targets_open(const struct trust *t, const char *name, const struct sig
 	if (!meta)
 		return fault_set(f, KE_UNTRUSTED, NULL, NULL, "the snapshot does not list it");
 	if ((rc = tuf_bytes_check(data, len, meta->length, &meta->hashes, f)) ||
-	        (rc = trust_doc_open(TUF_TARGETS, data, len, who, &doc, f)))
+	        (rc = trust_doc_reopen(known, TUF_TARGETS, data, len, who, &doc, f)))
 		return rc;
 	rc = version_check(&doc, meta, f);
 	if (!rc && expired(t, &doc))
@@ -230,15 +233,15 @@ static int targets_give(struct trust *t, const void *data, size_t len, bool loca
 	int rc = KE_NOENT;
 
 	if (data)
-		rc = trust_targets_open(
-		        t, tuf_top_names[TUF_TARGETS], signers_of(t, TUF_TARGETS), data, len, &doc, f);
+		rc = trust_targets_open(t, tuf_top_names[TUF_TARGETS], signers_of(t, TUF_TARGETS),
+		        &t->targets, data, len, &doc, f);
+	trust_doc_move(&t->targets, &doc);
 	if (rc && rc != KE_NOMEM && local) {
 		t->step = STEP_TARGETS;
 		return KE_OK;
 	}
 	if (rc)
 		return rc;
-	trust_doc_move(&t->targets, &doc);
 	if (!local)
 		trust_event_add(t, TRUST_STORE, tuf_top_names[TUF_TARGETS], &t->targets);
 	t->ready = true;

@@ -328,6 +328,48 @@ static void questions_say_what_is_wanted(void **state)
 	trust_free(t);
 }
 
+/* In the same process nothing is asked that is known: what was verified stays, but is verified again. */
+static void a_second_refresh_asks_for_news_only(void **state)
+{
+	struct world *w = *state;
+	static const char *const asked[] = { "2.root.json", "timestamp.json" };
+	struct repo_sim_file *ts = repo_sim_file(w->sim->metadata, "timestamp.json");
+	struct trust_request req;
+	refresh(w, 0);
+	const struct tuf_targets *before = trust_targets(w->client->trust);
+	trust_begin(w->client->trust, NOW);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(trust_next(w->client->trust, &req, NULL), 0);
+		assert_int_equal(req.ask, TRUST_FETCH);
+		assert_string_equal(req.file, asked[i]);
+		assert_null(trust_targets(w->client->trust));
+		assert_int_equal(trust_give(w->client->trust, i ? ts->data : NULL, i ? ts->len : 0, NULL), 0);
+	}
+	assert_int_equal(trust_next(w->client->trust, &req, NULL), 0);
+	assert_int_equal(req.ask, TRUST_DONE);
+	assert_ptr_equal(trust_targets(w->client->trust), before);
+}
+
+/* A new root takes the targets' key away: what this process has verified itself counts no more. */
+static void what_is_in_memory_is_verified_again(void **state)
+{
+	struct world *w = *state;
+	struct release *r = w->sim->release;
+	refresh(w, 0);
+	struct repo_sim_file *stale = repo_sim_files_copy(w->sim->metadata);
+	assert_int_equal(release_key_add(r, "targets", signkey_public(repo_sim_key(w->sim, "t2")), NULL), 0);
+	assert_int_equal(
+	        release_key_drop(r, "targets", signkey_id(repo_sim_key(w->sim, "targets")), NULL), 0);
+	repo_sim_publish(w->sim);
+	struct repo_sim_file *two = repo_sim_file(w->sim->metadata, "2.root.json");
+	repo_sim_put(&stale, "2.root.json", two->data, two->len);
+	repo_sim_files_free(&w->sim->metadata);
+	w->sim->metadata = stale;
+	want(w, repo_sim_refresh_again(w->client, w->sim, NOW, &w->f), KE_SIGNATURE);
+	assert_string_equal(w->client->asked, "2.root.json 3.root.json timestamp.json 1.targets.json");
+	assert_int_equal(version(w, TUF_TARGETS), 0);
+}
+
 static void unlisted_lengths_have_their_own_caps(void **state)
 {
 	static const struct {
@@ -382,6 +424,8 @@ int main(void)
 		T(answers_want_a_question),
 		T(a_failure_is_repeated_until_the_next_begin),
 		T(questions_say_what_is_wanted),
+		T(a_second_refresh_asks_for_news_only),
+		T(what_is_in_memory_is_verified_again),
 		cmocka_unit_test(unlisted_lengths_have_their_own_caps),
 		T(versions_and_expiries_are_told),
 	};

@@ -110,6 +110,33 @@ static void bytes_have_length_and_all_hashes(void **state)
 	assert_int_equal(tuf_bytes_check("hello", 5, 5, &bad, NULL), KE_MISMATCH);
 }
 
+/* Whatever else is listed and right: a hash that nobody here can check is not passed over. */
+static void unknown_hashes_never_match(void **state)
+{
+	static const struct {
+		const char *text;
+		int code;
+	} rows[] = {
+		{ "{\"hashes\":{\"sha256\":\"" HASH "\"}}", KE_OK },
+		{ "{\"hashes\":{\"sha256\":\"" HASH "\",\"x\":\"00\"}}", KE_MISMATCH },
+		{ "{\"hashes\":{\"x\":\"00\",\"sha256\":\"" HASH "\"}}", KE_MISMATCH },
+		{ "{\"hashes\":{\"SHA256\":\"" HASH "\"}}", KE_MISMATCH },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct tuf_hashes hashes = { 0 };
+		struct cJSON *tree;
+		assert_int_equal(
+		        strict_parse(rows[i].text, strlen(rows[i].text), &strict_limits_default, &tree, NULL),
+		        0);
+		struct place at = place_root(tree);
+		assert_int_equal(tuf_hashes_parse(&at, &hashes, NULL), 0);
+		assert_true(hashes.any);
+		assert_int_equal(tuf_bytes_check("hello", 5, 5, &hashes, NULL), rows[i].code);
+		cJSON_Delete(tree);
+	}
+}
+
 static void names_become_flat_files(void **state)
 {
 	static const struct {
@@ -268,6 +295,7 @@ int main(void)
 		cmocka_unit_test(headers_are_strict),
 		cmocka_unit_test(hashes_are_strict),
 		cmocka_unit_test(bytes_have_length_and_all_hashes),
+		cmocka_unit_test(unknown_hashes_never_match),
 		cmocka_unit_test(names_become_flat_files),
 		cmocka_unit_test(long_names_are_not_cut),
 		cmocka_unit_test(signers_are_strict),
