@@ -195,6 +195,30 @@ static void searches_ask_in_order(void **state)
 		run_search(&searches[i]);
 }
 
+/* Each role is visited once, the first one too, whoever delegates to it again. */
+static void no_role_is_visited_twice(void **state)
+{
+	static const char *all[] = { "*" };
+	struct tuf_delegation edges[] = { { .name = "a", .patterns = all, .n = 1 },
+		{ .name = "b", .patterns = all, .n = 1 }, { .name = "a", .patterns = all, .n = 1 } };
+	struct tuf_targets top = { .delegations = edges, .n_delegations = 1 };
+	struct tuf_targets loop = { .delegations = edges, .n_delegations = 3 };
+	static const char *const order[] = { "a", "b" };
+	struct walk_step step;
+	struct walk *w;
+	(void)state;
+	assert_int_equal(walk_new("t", &top, &w), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(walk_next(w, &step), 0);
+		assert_string_equal(step.edge->name, order[i]);
+		assert_ptr_equal(step.from, i ? &loop : &top);
+		assert_int_equal(walk_expand(w, &loop), 0);
+	}
+	assert_int_equal(walk_next(w, &step), KE_NOENT);
+	assert_int_equal(walk_next(w, &step), KE_NOENT);
+	walk_free(w);
+}
+
 static void searches_are_limited(void **state)
 {
 	(void)state;
@@ -382,6 +406,7 @@ int main(void)
 		cmocka_unit_test(many_stars_stay_cheap),
 		cmocka_unit_test(hash_prefixes_match),
 		cmocka_unit_test(searches_ask_in_order),
+		cmocka_unit_test(no_role_is_visited_twice),
 		cmocka_unit_test(searches_are_limited),
 		cmocka_unit_test(delegated_roles_get_every_check),
 		cmocka_unit_test(role_must_be_listed_and_served),

@@ -383,6 +383,51 @@ static void unlisted_lengths_have_their_own_caps(void **state)
 		assert_int_equal(trust_cap(&(struct tuf_meta){ .length = rows[i].length }, 77), rows[i].cap);
 }
 
+static void drop_lengths(struct cJSON *part, void *ctx)
+{
+	(void)ctx;
+	for (cJSON *m = cJSON_GetObjectItemCaseSensitive(part, "meta")->child; m; m = m->next) {
+		cJSON_DeleteItemFromObjectCaseSensitive(m, "length");
+		cJSON_DeleteItemFromObjectCaseSensitive(m, "hashes");
+	}
+}
+
+/* Neither timestamp nor snapshot list a length: each role has its own cap then. */
+static void caps_of_unlisted_files_differ(void **state)
+{
+	struct world *w = *state;
+	static const struct {
+		const char *file, *served;
+		size_t max;
+	} rows[] = { { "2.root.json", NULL, TUF_ROOT_MAX },
+		{ "timestamp.json", "timestamp.json", TUF_TIMESTAMP_MAX },
+		{ "1.snapshot.json", "1.snapshot.json", TUF_SNAPSHOT_MAX },
+		{ "1.targets.json", "1.targets.json", TUF_TARGETS_MAX } };
+	struct repo_sim_file *root = repo_sim_file(w->sim->metadata, "1.root.json");
+	size_t fetched = 0;
+	struct trust *t;
+	repo_sim_forge(w->sim, "1.snapshot.json", (const char *const[]){ "snapshot" }, 1, drop_lengths, NULL);
+	relist_timestamp(w);
+	assert_int_equal(trust_new(root->data, root->len, &t, NULL), 0);
+	trust_begin(t, NOW);
+	for (struct trust_request req; trust_next(t, &req, NULL) == 0 && req.ask != TRUST_DONE;) {
+		struct repo_sim_file *file = NULL;
+		if (req.ask == TRUST_STORE)
+			continue;
+		if (req.ask == TRUST_FETCH) {
+			assert_string_equal(req.file, rows[fetched].file);
+			assert_int_equal(req.max, rows[fetched].max);
+			if (rows[fetched].served)
+				file = repo_sim_file(w->sim->metadata, rows[fetched].served);
+			fetched++;
+		}
+		assert_int_equal(trust_give(t, file ? file->data : NULL, file ? file->len : 0, NULL), 0);
+	}
+	assert_int_equal(fetched, 4);
+	assert_true(trust_ready(t));
+	trust_free(t);
+}
+
 static void versions_and_expiries_are_told(void **state)
 {
 	struct world *w = *state;
@@ -427,6 +472,7 @@ int main(void)
 		T(a_second_refresh_asks_for_news_only),
 		T(what_is_in_memory_is_verified_again),
 		cmocka_unit_test(unlisted_lengths_have_their_own_caps),
+		T(caps_of_unlisted_files_differ),
 		T(versions_and_expiries_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,6 +274,32 @@ static void search_through_known_roles(void **state)
 	repo_sim_free(sim);
 }
 
+/* A search that ends for want of memory does not end the refresh: the next search may begin at once. */
+static void the_next_search_may_begin(void **state)
+{
+	(void)state;
+	struct host was;
+	struct repo_sim *sim = repository(&was, false);
+	for (size_t n = 1, fired = 1; fired; n++) {
+		struct host h = was;
+		const struct tuf_target *target;
+		assert_int_equal(start(&h), 0);
+		trust_begin(h.trust, NOW);
+		assert_int_equal(drive(&h), 0);
+		oom_arm(OOM_OWN, n, false);
+		int rc = trust_find(h.trust, "x/t", &h.f);
+		if (!rc)
+			rc = drive(&h);
+		fired = oom_disarm();
+		assert_int_equal(rc, fired ? KE_NOMEM : KE_OK);
+		assert_int_equal(trust_find(h.trust, "x/t", &h.f), 0);
+		assert_int_equal(drive(&h), 0);
+		assert_int_equal(trust_target(h.trust, &target), 0);
+		host_end(&h);
+	}
+	repo_sim_free(sim);
+}
+
 static void sealing_fails_whole(void **state)
 {
 	(void)state;
@@ -301,6 +327,7 @@ int main(void)
 		cmocka_unit_test(nor_when_libcrypto_has_none),
 		cmocka_unit_test(rollback_is_refused_all_the_same),
 		cmocka_unit_test(search_through_known_roles),
+		cmocka_unit_test(the_next_search_may_begin),
 		cmocka_unit_test(sealing_fails_whole),
 	};
 	if (!oom_hook_crypto())

@@ -211,6 +211,7 @@ static const struct tuf_row signer_rows[] = {
 	{ S(KEYS_A, "[\"" ID_A "\",\"" ID_A "\"]", "2"), KE_DUPLICATE, "role.keyids[1]", "an id twice" },
 	{ S(KEYS_A, "\"" ID_A "\"", "1"), KE_SCHEMA, "role.keyids", "no array" },
 	{ S(KEYS_A, "[1]", "1"), KE_SCHEMA, "role.keyids[0]", "a number" },
+	{ S(KEYS_A, "[\"\"]", "1"), KE_SCHEMA, "role.keyids[0]", "an empty id" },
 	{ S("{\"00\":" ED_KEY(PUB_A) "}", "[\"00\"]", "1"), KE_KEY, "keys.00",
 	        "CVE-2022-29173 and kin: a false id" },
 	{ S("{\"" ID_A "\":[]}", "[]", "1"), KE_SCHEMA, NULL, "a key that is no object" },
