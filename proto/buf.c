@@ -19,7 +19,7 @@ static char *buf_reserve(struct buf *b, size_t extra)
 		return NULL;
 	}
 	if (need + 1 > b->room) {
-		size_t room = b->room ? b->room : 64;
+		size_t room = b->room ? b->room : 256;
 		while (room < need + 1)
 			room *= 2;
 		char *data = realloc(b->data, room);

@@ -43,7 +43,16 @@ static int write_number(const cJSON *node, struct buf *out)
 	int64_t whole = (int64_t)value;
 	if ((double)whole < value || (double)whole > value)
 		return KE_SCHEMA;
-	buf_fmt(out, "%lld", (long long)whole);
+	/* By hand: printf would take longer than everything else here. The range was checked above. */
+	char digits[24];
+	size_t at = sizeof digits;
+	uint64_t left = (uint64_t)(whole < 0 ? -whole : whole);
+	do
+		digits[--at] = (char)('0' + left % 10);
+	while ((left /= 10));
+	if (whole < 0)
+		digits[--at] = '-';
+	buf_bytes(out, digits + at, sizeof digits - at);
 	return KE_OK;
 }
 

@@ -18,26 +18,26 @@ char *hex_encode(const void *data, size_t len, char *text)
 	return text;
 }
 
+/* -1: none. Digits of a hash are random, and a branch on each would be guessed wrong every other time. */
 static int hex_digit(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	unsigned digit = (unsigned char)c - (unsigned)'0', letter = ((unsigned char)c | 0x20u) - 'a';
+	int value = letter < 6 ? (int)letter + 10 : -1;
+
+	return digit < 10 ? (int)digit : value;
 }
 
 bool hex_decode_any(const char *text, size_t len, void *data, size_t size, size_t *ret_len)
 {
 	unsigned char *out = data;
+	int bad = 0;
 
 	if (len % 2 || len / 2 > size)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (hex_digit(text[i]) < 0)
-			return false;
+		bad |= hex_digit(text[i]);
+	if (bad < 0)
+		return false;
 	for (size_t i = 0; i < len / 2; i++)
 		out[i] = (unsigned char)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
 	*ret_len = len / 2;

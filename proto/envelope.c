@@ -105,14 +105,15 @@ static const struct pubkey *signer_find(const struct signers *who, const char *k
 	return NULL;
 }
 
-static bool signature_holds(
+static int signature_check(
         const struct envelope *env, const struct envelope_sig *sig, const struct pubkey *key)
 {
 	unsigned char raw[SIG_LEN_MAX];
 	size_t len;
 
-	return hex_decode_any(sig->hex, strlen(sig->hex), raw, sizeof raw, &len) && len &&
-	       pubkey_verify(key, buf_text(&env->canon), env->canon.len, raw, len) == KE_OK;
+	if (!hex_decode_any(sig->hex, strlen(sig->hex), raw, sizeof raw, &len))
+		return KE_SIGNATURE;
+	return pubkey_verify(key, buf_text(&env->canon), env->canon.len, raw, len);
 }
 
 static bool already_counted(const struct pubkey *const *counted, size_t n, const struct pubkey *key)
@@ -127,15 +128,19 @@ int envelope_count(const struct envelope *env, const struct signers *who, size_t
 {
 	const struct pubkey **counted = calloc(env->n_sigs ? env->n_sigs : 1, sizeof *counted);
 	size_t n = 0;
+	int rc = counted ? KE_OK : KE_NOMEM;
 
-	if (!counted)
-		return fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");
-	for (size_t i = 0; i < env->n_sigs; i++) {
+	for (size_t i = 0; i < env->n_sigs && rc != KE_NOMEM; i++) {
 		const struct pubkey *key = signer_find(who, env->sigs[i].keyid);
-		if (key && !already_counted(counted, n, key) && signature_holds(env, &env->sigs[i], key))
+		if (!key || already_counted(counted, n, key))
+			continue;
+		rc = signature_check(env, &env->sigs[i], key);
+		if (!rc)
 			counted[n++] = key;
 	}
 	free(counted);
+	if (rc == KE_NOMEM)
+		return fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");
 	*ret = n;
 	return KE_OK;
 }
@@ -145,6 +150,7 @@ int envelope_verify(struct envelope *env, const struct signers *who, struct faul
 	size_t n = 0;
 	int rc = envelope_count(env, who, &n, f);
 
+	env->verified = false; /* an earlier verdict was about other signers */
 	if (rc)
 		return rc;
 	/* A threshold below one would accept a file that nobody signed; the role parsers refuse it, and so does this. */
@@ -160,7 +166,7 @@ bool envelope_holds(const struct envelope *env, const struct pubkey *key)
 {
 	for (size_t i = 0; i < env->n_sigs; i++)
 		if (strcmp(env->sigs[i].keyid, pubkey_id(key)) == 0)
-			return signature_holds(env, &env->sigs[i], key);
+			return signature_check(env, &env->sigs[i], key) == KE_OK;
 	return false;
 }
 

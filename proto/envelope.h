@@ -37,7 +37,7 @@ int envelope_open(const void *data, size_t len, struct envelope **ret, struct fa
 void envelope_free(struct envelope *env);
 
 /* Are there valid signatures by WHO->threshold different keys? A signature that is no hex, by an unknown key or by an
- * unusable one does not count; two ids of one key count once. KE_SIGNATURE says how many there are. */
+ * unusable one does not count; two ids of one key count once. KE_SIGNATURE says how many there are; KE_NOMEM. */
 int envelope_verify(struct envelope *env, const struct signers *who, struct fault *f);
 /* The count alone, for files that are still being signed: *RET valid signatures by different keys of WHO. KE_NOMEM. */
 int envelope_count(const struct envelope *env, const struct signers *who, size_t *ret, struct fault *f);

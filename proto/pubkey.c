@@ -58,6 +58,17 @@ static int no_passphrase(char *buf, int size, int writing, void *ctx)
 	return -1;
 }
 
+/* Did libcrypto run out of memory since the error queue was empty? Empties it. Then its answers say nothing about the
+ * key or the signature. */
+static bool crypto_nomem(void)
+{
+	bool nomem = false;
+
+	for (unsigned long e; (e = ERR_get_error());)
+		nomem |= ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE;
+	return nomem;
+}
+
 static EVP_PKEY *pem_read(const char *text, size_t len)
 {
 	if (len > TUF_KEY_TEXT_MAX)
@@ -65,7 +76,6 @@ static EVP_PKEY *pem_read(const char *text, size_t len)
 	BIO *bio = BIO_new_mem_buf(text, (int)len);
 	EVP_PKEY *pkey = bio ? PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL) : NULL;
 	BIO_free(bio);
-	ERR_clear_error();
 	return pkey;
 }
 
@@ -91,27 +101,53 @@ static const char *pem_problem(enum scheme scheme, const EVP_PKEY *pkey)
 	return bits < RSA_BITS_MIN || bits > RSA_BITS_MAX ? "RSA keys must have 2048 to 16384 bits" : "";
 }
 
-/* Fills key->pkey, or key->reason. */
-static void key_decode(struct pubkey *key, const char *text)
+static int ed25519_decode(struct pubkey *key, const char *text)
 {
 	unsigned char raw[ED25519_PUBLIC_LEN];
 
+	key->reason = "public must be 64 hexadecimal digits";
+	if (!hex_decode(text, strlen(text), raw, sizeof raw))
+		return KE_OK;
+	key->pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, raw, sizeof raw);
+	ERR_clear_error();
+	key->reason = "";
+	/* Any 32 bytes will do at this stage, so that nothing but memory can be the trouble. */
+	return key->pkey ? KE_OK : KE_NOMEM;
+}
+
+/* Fills key->pkey, or key->reason. KE_NOMEM: neither is known. */
+static int key_decode(struct pubkey *key, const char *text)
+{
 	if (key->scheme == SCHEME_NONE) {
 		key->reason = "key type or scheme is not known";
-		return;
+		return KE_OK;
 	}
-	if (key->scheme == SCHEME_ED25519) {
-		if (hex_decode(text, strlen(text), raw, sizeof raw))
-			key->pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, raw, sizeof raw);
-		key->reason = key->pkey ? "" : "public must be 64 hexadecimal digits";
-		return;
-	}
+	if (key->scheme == SCHEME_ED25519)
+		return ed25519_decode(key, text);
+	ERR_clear_error();
 	key->pkey = pem_read(text, strlen(text));
 	key->reason = pem_problem(key->scheme, key->pkey);
-	if (key->reason[0]) {
-		EVP_PKEY_free(key->pkey);
-		key->pkey = NULL;
-	}
+	bool nomem = crypto_nomem();
+	if (!key->reason[0])
+		return KE_OK;
+	EVP_PKEY_free(key->pkey);
+	key->pkey = NULL;
+	return nomem ? KE_NOMEM : KE_OK;
+}
+
+/* canon_sha256_hex() with libcrypto's SHA-256: a role file may hold a thousand keys. */
+static int key_id(const struct cJSON *tree, char id[KEYID_ROOM])
+{
+	struct buf text = BUF_INIT(TUF_META_MAX);
+	unsigned char digest[SHA256_LEN];
+	int rc = canon_write(tree, &text);
+
+	if (!rc && EVP_Digest(buf_text(&text), text.len, digest, NULL, EVP_sha256(), NULL) != 1)
+		rc = KE_NOMEM;
+	if (!rc)
+		hex_encode(digest, sizeof digest, id);
+	buf_free(&text);
+	return rc;
 }
 
 int pubkey_parse(const struct place *at, struct pubkey **ret, struct fault *f)
@@ -128,7 +164,7 @@ int pubkey_parse(const struct place *at, struct pubkey **ret, struct fault *f)
 	key = calloc(1, sizeof *key);
 	if (!key)
 		return place_fault(at, f, KE_NOMEM, NULL, "out of memory");
-	rc = canon_sha256_hex(at->node, key->id);
+	rc = key_id(at->node, key->id);
 	if (rc) {
 		free(key);
 		return place_fault(at, f, rc, NULL, "the key has no canonical form");
@@ -136,8 +172,10 @@ int pubkey_parse(const struct place *at, struct pubkey **ret, struct fault *f)
 	key->scheme = scheme_find(keytype, scheme);
 	key->reason = "keyval has no public text";
 	if (!read_any(&keyval, "public", &public, NULL) &&
-	        !place_string(&public, 1, TUF_KEY_TEXT_MAX, &text, NULL))
-		key_decode(key, text);
+	        !place_string(&public, 1, TUF_KEY_TEXT_MAX, &text, NULL) && key_decode(key, text)) {
+		pubkey_free(key);
+		return place_fault(at, f, KE_NOMEM, NULL, "out of memory");
+	}
 	*ret = key;
 	return KE_OK;
 }
@@ -191,27 +229,26 @@ const char *pubkey_reason(const struct pubkey *key)
 
 bool pubkey_same(const struct pubkey *a, const struct pubkey *b)
 {
-	bool same = a->pkey && b->pkey && EVP_PKEY_eq(a->pkey, b->pkey) == 1;
-
+	if (!a->pkey || !b->pkey)
+		return false;
 	ERR_clear_error();
-	return same;
+	/* A comparison that had no memory says that they differ; counting one key twice is the worse mistake. */
+	return EVP_PKEY_eq(a->pkey, b->pkey) == 1 || crypto_nomem();
 }
 
-static int verify_setup(const struct pubkey *key, EVP_MD_CTX *ctx)
+static bool verify_setup(const struct pubkey *key, EVP_MD_CTX *ctx)
 {
 	EVP_PKEY_CTX *pctx;
 	const EVP_MD *md = key->scheme == SCHEME_ED25519 ? NULL : EVP_sha256();
 
 	if (EVP_DigestVerifyInit(ctx, &pctx, md, NULL, key->pkey) != 1)
-		return KE_SIGNATURE;
+		return false;
 	if (key->scheme != SCHEME_RSA_PSS)
-		return KE_OK;
+		return true;
 	/* Signers use a salt of 32 bytes, older ones the longest that fits: let the signature say. */
-	if (EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) <= 0 ||
-	        EVP_PKEY_CTX_set_rsa_mgf1_md(pctx, EVP_sha256()) <= 0 ||
-	        EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_AUTO) <= 0)
-		return KE_SIGNATURE;
-	return KE_OK;
+	return EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_mgf1_md(pctx, EVP_sha256()) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_AUTO) > 0;
 }
 
 int pubkey_verify(
@@ -222,13 +259,14 @@ int pubkey_verify(
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	if (!ctx)
 		return KE_NOMEM;
-	int rc = verify_setup(key, ctx);
-	/* For ECDSA libcrypto encodes what it decoded and compares, so trailing bytes and BER do not pass. */
-	if (!rc && EVP_DigestVerify(ctx, sig, sig_len, data, len) != 1)
-		rc = KE_SIGNATURE;
-	EVP_MD_CTX_free(ctx);
 	ERR_clear_error();
-	return rc;
+	/* For ECDSA libcrypto encodes what it decoded and compares, so trailing bytes and BER do not pass. */
+	bool ready = verify_setup(key, ctx);
+	bool holds = ready && EVP_DigestVerify(ctx, sig, sig_len, data, len) == 1;
+	/* The set-up looks at no signature and at no number of the key: only memory can be missing. */
+	bool nomem = crypto_nomem() || !ready;
+	EVP_MD_CTX_free(ctx);
+	return holds ? KE_OK : nomem ? KE_NOMEM : KE_SIGNATURE;
 }
 
 /* The key object with members in the order in which people read them. */

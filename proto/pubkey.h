@@ -19,8 +19,8 @@
 
 struct pubkey;
 
-/* Read the key object AT. KE_SCHEMA when it is no object with keytype, scheme and keyval; otherwise 0, and the key may
- * be unusable. pubkey_free() it. */
+/* Read the key object AT. KE_SCHEMA when it is no object with keytype, scheme and keyval; KE_NOMEM; otherwise 0, and
+ * the key may be unusable. pubkey_free() it. */
 int pubkey_parse(const struct place *at, struct pubkey **ret, struct fault *f);
 /* The same from JSON text; unusable keys are refused with KE_KEY. */
 int pubkey_load(const char *text, size_t len, struct pubkey **ret, struct fault *f);
@@ -34,11 +34,13 @@ bool pubkey_usable(const struct pubkey *key);
 /* Why the key is unusable; "" when it is usable. */
 const char *pubkey_reason(const struct pubkey *key);
 /* Are A and B one key in two spellings? Compares the key itself, not its text: another id, an extra member, the alias
- * of a key type or a compressed curve point do not make a second key. Unusable keys equal nothing. */
+ * of a key type or a compressed curve point do not make a second key. Unusable keys equal nothing. Without memory for the
+ * comparison the answer is yes, so that nobody is counted twice. */
 bool pubkey_same(const struct pubkey *a, const struct pubkey *b);
 
-/* Does SIG (SIG_LEN bytes, not hex) over DATA verify? 0, KE_SIGNATURE, or KE_KEY when the key is unusable. ed25519: 64
- * bytes; ecdsa: one DER SEQUENCE and nothing behind it; rsa: PSS with SHA-256, any salt length. */
+/* Does SIG (SIG_LEN bytes, not hex) over DATA verify? 0, KE_SIGNATURE, KE_KEY when the key is unusable, or KE_NOMEM when
+ * nobody knows. ed25519: 64 bytes; ecdsa: one DER SEQUENCE and nothing behind it; rsa: PSS with SHA-256, any salt
+ * length. */
 int pubkey_verify(
         const struct pubkey *key, const void *data, size_t len, const unsigned char *sig, size_t sig_len);
 

@@ -165,11 +165,25 @@ static int scan_escape(struct scan *s, struct buf *out)
 	return KE_OK;
 }
 
+/* How many bytes from here on stand for themselves: ASCII that is no control character, no quote and no backslash. */
+static size_t plain_run(const struct scan *s)
+{
+	const unsigned char *at = s->text + s->pos, *end = s->text + s->len;
+
+	while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
+		at++;
+	return (size_t)(at - s->text) - s->pos;
+}
+
 /* A string; its decoded bytes are appended to OUT unless that is NULL. */
 static int scan_string(struct scan *s, struct buf *out)
 {
 	s->pos++; /* the quote */
 	for (;;) {
+		size_t plain = plain_run(s);
+		if (plain && out)
+			buf_bytes(out, s->text + s->pos, plain);
+		s->pos += plain;
 		int c = peek(s);
 		int rc = KE_OK;
 		if (c < 0)

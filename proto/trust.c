@@ -171,18 +171,14 @@ int trust_give(struct trust *t, const void *data, size_t len, struct fault *f)
 }
 
 /* What the object holds from an earlier refresh stands in for the caller's copy. */
-static bool in_memory(struct trust *t, struct trust_doc *ret)
+static const struct trust_doc *in_memory(const struct trust *t)
 {
-	struct trust_doc *doc = t->step == STEP_TIMESTAMP_LOCAL  ? &t->timestamp
-	                        : t->step == STEP_SNAPSHOT_LOCAL ? &t->snapshot
-	                        : t->step == STEP_TARGETS_LOCAL  ? &t->targets
-	                                                         : NULL;
+	const struct trust_doc *doc = t->step == STEP_TIMESTAMP_LOCAL  ? &t->timestamp
+	                              : t->step == STEP_SNAPSHOT_LOCAL ? &t->snapshot
+	                              : t->step == STEP_TARGETS_LOCAL  ? &t->targets
+	                                                               : NULL;
 
-	if (!doc || !doc->data)
-		return false;
-	*ret = *doc;
-	*doc = (struct trust_doc){ 0 };
-	return true;
+	return doc && doc->data ? doc : NULL;
 }
 
 static bool next_event(struct trust *t, struct trust_request *ret)
@@ -202,17 +198,14 @@ static bool next_event(struct trust *t, struct trust_request *ret)
 
 int trust_next(struct trust *t, struct trust_request *ret, struct fault *f)
 {
-	struct trust_doc own;
+	const struct trust_doc *own;
 	int rc;
 
 	if (next_event(t, ret))
 		return KE_OK;
-	while (in_memory(t, &own)) {
-		rc = trust_give(t, own.data, own.len, f);
-		trust_doc_free(&own);
-		if (rc)
+	while ((own = in_memory(t)))
+		if ((rc = trust_give(t, own->data, own->len, f)))
 			return rc;
-	}
 	if (t->step == STEP_SEARCH) {
 		struct fault why = { 0 };
 		rc = trust_search_step(t, &why);

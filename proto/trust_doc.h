@@ -24,6 +24,10 @@ struct trust_doc {
  * with WHO, which may be NULL for the very first one, and with its own keys besides. *RET is untouched on error. */
 int trust_doc_open(enum tuf_top kind, const void *data, size_t len, const struct signers *who,
         struct trust_doc *ret, struct fault *f);
+/* The same for DATA that may be KNOWN's own bytes. Then they are not parsed again, but WHO must have signed them as ever,
+ * and KNOWN is moved to *RET or freed. */
+int trust_doc_reopen(struct trust_doc *known, enum tuf_top kind, const void *data, size_t len,
+        const struct signers *who, struct trust_doc *ret, struct fault *f);
 /* Free what DOC holds and leave it empty. */
 void trust_doc_free(struct trust_doc *doc);
 /* Free *OLD, then move *NEW there and leave NEW empty. */

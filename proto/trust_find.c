@@ -43,7 +43,7 @@ bool trust_path_ok(const char *path)
 
 int trust_find(struct trust *t, const char *path, struct fault *f)
 {
-	if (!t->ready || t->step != STEP_READY)
+	if (t->step != STEP_READY)
 		return fault_set(f, KE_UNTRUSTED, NULL, "finish a refresh first", "no complete trusted set");
 	trust_search_reset(t);
 	if (!trust_path_ok(path))
@@ -96,12 +96,13 @@ int trust_search_step(struct trust *t, struct fault *f)
 int trust_search_give(struct trust *t, const void *data, size_t len, struct fault *f)
 {
 	bool local = t->step == STEP_ROLE_LOCAL;
-	struct trust_doc doc = { 0 };
+	struct trust_doc doc = { 0 }, none = { 0 };
 	int rc = KE_NOENT;
 
 	if (data)
-		rc = trust_targets_open(t, t->edge.edge->name, &t->edge.edge->signers, data, len, &doc, f);
-	if (rc && local) {
+		rc = trust_targets_open(
+		        t, t->edge.edge->name, &t->edge.edge->signers, &none, data, len, &doc, f);
+	if (rc && rc != KE_NOMEM && local) {
 		t->step = STEP_ROLE;
 		/* What the snapshot does not list is not even asked for. */
 		if (!tuf_snapshot_find(t->snapshot.snapshot, t->edge.edge->name))

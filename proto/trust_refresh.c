@@ -4,6 +4,7 @@
  * candidate that fails leaves the trusted set as it was. Local copies pass the same door as fetched ones: signatures
  * under the *current* root. That rule also undoes a fast-forward attack once the root rotates keys. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "proto/clock.h"
 #include "proto/strict.h"
@@ -82,21 +83,25 @@ static int root_give(struct trust *t, const void *data, size_t len, struct fault
 	return KE_OK;
 }
 
-/* A local copy of ROLE becomes DOC when its signatures hold, however old it is; else DOC stays empty. */
-static void local_open(
-        const struct trust *t, enum tuf_top role, const void *data, size_t len, struct trust_doc *doc)
+/* A local copy of ROLE becomes DOC when its signatures hold, however old it is; else DOC stays empty. KE_NOMEM ends the
+ * refresh: a copy that could not be read for want of memory would no longer guard against a rollback. */
+static int local_open(const struct trust *t, enum tuf_top role, const void *data, size_t len,
+        struct trust_doc *doc, struct fault *f)
 {
 	struct trust_doc local = { 0 };
+	int rc = data ? trust_doc_reopen(doc, role, data, len, signers_of(t, role), &local, f) : KE_NOENT;
 
-	if (data && trust_doc_open(role, data, len, signers_of(t, role), &local, NULL) == KE_OK)
-		trust_doc_move(doc, &local);
+	trust_doc_move(doc, &local);
+	return rc == KE_NOMEM ? rc : KE_OK;
 }
 
-static int timestamp_local(struct trust *t, const void *data, size_t len)
+static int timestamp_local(struct trust *t, const void *data, size_t len, struct fault *f)
 {
-	local_open(t, TUF_TIMESTAMP, data, len, &t->timestamp);
-	t->step = STEP_TIMESTAMP;
-	return KE_OK;
+	int rc = local_open(t, TUF_TIMESTAMP, data, len, &t->timestamp, f);
+
+	if (!rc)
+		t->step = STEP_TIMESTAMP;
+	return rc;
 }
 
 /* 5.4.3: neither the timestamp nor the snapshot that it names may go back. */
@@ -115,17 +120,20 @@ static int timestamp_follows(
 
 static int timestamp_give(struct trust *t, const void *data, size_t len, struct fault *f)
 {
+	const struct tuf_timestamp *old = t->timestamp.timestamp;
 	struct trust_doc doc = { 0 };
-	int rc = trust_doc_open(TUF_TIMESTAMP, data, len, signers_of(t, TUF_TIMESTAMP), &doc, f);
+	/* Most refreshes find nothing new: bytes that are known need no second reading, only their signatures. */
+	bool same = old && len == t->timestamp.len && memcmp(data, t->timestamp.data, len) == 0;
+	int rc = same ? envelope_verify(t->timestamp.env, signers_of(t, TUF_TIMESTAMP), f)
+	              : trust_doc_open(TUF_TIMESTAMP, data, len, signers_of(t, TUF_TIMESTAMP), &doc, f);
 
-	if (!rc && t->timestamp.timestamp)
-		rc = timestamp_follows(t->timestamp.timestamp, doc.timestamp, f);
+	if (!rc && !same && old)
+		rc = timestamp_follows(old, doc.timestamp, f);
 	if (rc)
 		goto out;
 	/* An equal version changes nothing, and the stored one stays the reference: going on with it, a client whose
 	 * last snapshot download failed recovers without waiting for the next timestamp. */
-	bool equal = t->timestamp.timestamp &&
-	             t->timestamp.timestamp->header.version == doc.timestamp->header.version;
+	bool equal = same || (old && old->header.version == doc.timestamp->header.version);
 	const struct trust_doc *used = equal ? &t->timestamp : &doc;
 	if (expired(t, used)) {
 		rc = expired_fault(used, f);
@@ -157,11 +165,13 @@ static int version_check(const struct trust_doc *doc, const struct tuf_meta *met
 }
 
 /* The local snapshot is kept for the rollback check even when it is not the one wanted now. */
-static int snapshot_local(struct trust *t, const void *data, size_t len)
+static int snapshot_local(struct trust *t, const void *data, size_t len, struct fault *f)
 {
 	const struct tuf_meta *meta = snapshot_meta(t);
+	int rc = local_open(t, TUF_SNAPSHOT, data, len, &t->snapshot, f);
 
-	local_open(t, TUF_SNAPSHOT, data, len, &t->snapshot);
+	if (rc)
+		return rc;
 	bool current =
 	        t->snapshot.snapshot &&
 	        !tuf_bytes_check(t->snapshot.data, t->snapshot.len, meta->length, &meta->hashes, NULL) &&
@@ -194,8 +204,8 @@ static int snapshot_give(struct trust *t, const void *data, size_t len, struct f
 	return rc;
 }
 
-int trust_targets_open(const struct trust *t, const char *name, const struct signers *who, const void *data,
-        size_t len, struct trust_doc *ret, struct fault *f)
+int trust_targets_open(const struct trust *t, const char *name, const struct signers *who,
+        struct trust_doc *known, const void *data, size_t len, struct trust_doc *ret, struct fault *f)
 {
 	const struct tuf_meta *meta = tuf_snapshot_find(t->snapshot.snapshot, name);
 	struct trust_doc doc = { 0 };
@@ -204,7 +214,7 @@ int trust_targets_open(const struct trust *t, const char *name, const struct sig
 	if (!meta)
 		return fault_set(f, KE_UNTRUSTED, NULL, NULL, "the snapshot does not list it");
 	if ((rc = tuf_bytes_check(data, len, meta->length, &meta->hashes, f)) ||
-	        (rc = trust_doc_open(TUF_TARGETS, data, len, who, &doc, f)))
+	        (rc = trust_doc_reopen(known, TUF_TARGETS, data, len, who, &doc, f)))
 		return rc;
 	rc = version_check(&doc, meta, f);
 	if (!rc && expired(t, &doc))
@@ -223,15 +233,15 @@ static int targets_give(struct trust *t, const void *data, size_t len, bool loca
 	int rc = KE_NOENT;
 
 	if (data)
-		rc = trust_targets_open(
-		        t, tuf_top_names[TUF_TARGETS], signers_of(t, TUF_TARGETS), data, len, &doc, f);
-	if (rc && local) {
+		rc = trust_targets_open(t, tuf_top_names[TUF_TARGETS], signers_of(t, TUF_TARGETS),
+		        &t->targets, data, len, &doc, f);
+	trust_doc_move(&t->targets, &doc);
+	if (rc && rc != KE_NOMEM && local) {
 		t->step = STEP_TARGETS;
 		return KE_OK;
 	}
 	if (rc)
 		return rc;
-	trust_doc_move(&t->targets, &doc);
 	if (!local)
 		trust_event_add(t, TRUST_STORE, tuf_top_names[TUF_TARGETS], &t->targets);
 	t->ready = true;
@@ -245,20 +255,17 @@ int trust_step_give(struct trust *t, const void *data, size_t len, struct fault 
 	case STEP_ROOT:
 		return root_give(t, data, len, f);
 	case STEP_TIMESTAMP_LOCAL:
-		return timestamp_local(t, data, len);
+		return timestamp_local(t, data, len, f);
 	case STEP_TIMESTAMP:
 		return timestamp_give(t, data, len, f);
 	case STEP_SNAPSHOT_LOCAL:
-		return snapshot_local(t, data, len);
+		return snapshot_local(t, data, len, f);
 	case STEP_SNAPSHOT:
 		return snapshot_give(t, data, len, f);
 	case STEP_TARGETS_LOCAL:
 	case STEP_TARGETS:
 		return targets_give(t, data, len, t->step == STEP_TARGETS_LOCAL, f);
-	case STEP_ROLE_LOCAL:
-	case STEP_ROLE:
+	default: /* STEP_ROLE_LOCAL, STEP_ROLE: trust_give() lets no other step pass */
 		return trust_search_give(t, data, len, f);
-	default:
-		return fault_set(f, KE_USAGE, NULL, NULL, "nothing was asked for");
 	}
 }

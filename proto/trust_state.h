@@ -61,9 +61,9 @@ int trust_root_open(
 /* The answer DATA (NULL: absent) to the question of the present step. */
 int trust_step_give(struct trust *t, const void *data, size_t len, struct fault *f);
 /* Open DATA as the targets role NAME, signed by WHO, with every check of TUF 5.6: listed in the snapshot, length and
- * hashes, signatures, version, expiry. */
-int trust_targets_open(const struct trust *t, const char *name, const struct signers *who, const void *data,
-        size_t len, struct trust_doc *ret, struct fault *f);
+ * hashes, signatures, version, expiry. DATA may be KNOWN's own bytes (trust_doc_reopen()). */
+int trust_targets_open(const struct trust *t, const char *name, const struct signers *who,
+        struct trust_doc *known, const void *data, size_t len, struct trust_doc *ret, struct fault *f);
 /* Bytes that may be read of the file META (NULL: not listed), FALLBACK when it lists no length. */
 size_t trust_cap(const struct tuf_meta *meta, size_t fallback);
 /* Forget a search and all delegated roles. */

@@ -42,7 +42,7 @@ struct tuf_meta {
 	struct tuf_hashes hashes;
 };
 int tuf_meta_parse(const struct place *at, struct tuf_meta *ret, struct fault *f);
-/* Do LEN bytes of DATA have LENGTH (-1: any) and all HASHES? KE_MISMATCH. */
+/* Do LEN bytes of DATA have LENGTH (-1: any) and all HASHES? KE_MISMATCH, KE_NOMEM. */
 int tuf_bytes_check(
         const void *data, size_t len, int64_t length, const struct tuf_hashes *hashes, struct fault *f);
 

@@ -32,13 +32,20 @@ install_missing() {
 	fi
 }
 
-# build PRESET: configure once, build; output only when something goes wrong.
+# The unit tests of the TUF client by name, one a line: whoever measures those tests (coverage, mutate) takes this list.
+tuf_tests() {
+	(cd "$KEDGE_ROOT/tests/unit" && printf '%s\n' test_trust*.c test_tuf*.c test_envelope.c test_delegation.c) |
+		sed 's/^test_//; s/\.c$//'
+}
+
+# build PRESET [TARGET...]: configure once, build (everything, or the targets); output only when something goes wrong.
 build() {
 	local preset=$1 log t=$SECONDS
+	shift
 	log="$KEDGE_ROOT/build/$preset.log"
 	mkdir -p "$KEDGE_ROOT/build"
 	say "building preset $preset"
-	(cd "$KEDGE_ROOT" && { [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset"; } && cmake --build --preset "$preset") \
+	(cd "$KEDGE_ROOT" && { [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset"; } && cmake --build --preset "$preset" ${1:+--target "$@"}) \
 		>"$log" 2>&1 || { tail -60 "$log" >&2; die "build of preset $preset failed (whole log: $log)"; }
 	[ $((SECONDS - t)) -lt 10 ] || echo "build of preset $preset: $((SECONDS - t)) s"
 }

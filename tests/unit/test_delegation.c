@@ -52,6 +52,18 @@ static const struct {
 	{ "a\\*", "a\\x", true, "nor has a backslash" },
 	{ "a*/b?/*c", "aXY/b1/xyzc", true, "all together" },
 	{ "a*/b?/*c", "a/b/c/b1/c", false, "segment by segment" },
+	{ "?", "\xff", true, "a byte that is no UTF-8 counts as one" },
+	{ "?", "\xff\xff", false, "two of them as two" },
+	{ "*b",
+	        "\xff"
+	        "b",
+	        true, "and a star goes past it" },
+	{ "?\xa9", "\xc3\xa9", false, "half a code point is no match" },
+	{ "a**b", "ab", true, "two stars are one" },
+	{ "a/*b/c", "a/xb/d", false, "a star of an earlier segment is settled" },
+	{ "a*", "a", true, "a star at the end matches nothing too" },
+	{ "a?", "a", false, "a question mark at the end does not" },
+	{ "*?", "a/", false, "nor does it match a slash behind a star" },
 	{ "", "", true, "nothing" },
 	{ "", "a", false, "nothing does not match something" },
 };
@@ -181,6 +193,30 @@ static void searches_ask_in_order(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof searches / sizeof searches[0]; i++)
 		run_search(&searches[i]);
+}
+
+/* Each role is visited once, the first one too, whoever delegates to it again. */
+static void no_role_is_visited_twice(void **state)
+{
+	static const char *all[] = { "*" };
+	struct tuf_delegation edges[] = { { .name = "a", .patterns = all, .n = 1 },
+		{ .name = "b", .patterns = all, .n = 1 }, { .name = "a", .patterns = all, .n = 1 } };
+	struct tuf_targets top = { .delegations = edges, .n_delegations = 1 };
+	struct tuf_targets loop = { .delegations = edges, .n_delegations = 3 };
+	static const char *const order[] = { "a", "b" };
+	struct walk_step step;
+	struct walk *w;
+	(void)state;
+	assert_int_equal(walk_new("t", &top, &w), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(walk_next(w, &step), 0);
+		assert_string_equal(step.edge->name, order[i]);
+		assert_ptr_equal(step.from, i ? &loop : &top);
+		assert_int_equal(walk_expand(w, &loop), 0);
+	}
+	assert_int_equal(walk_next(w, &step), KE_NOENT);
+	assert_int_equal(walk_next(w, &step), KE_NOENT);
+	walk_free(w);
 }
 
 static void searches_are_limited(void **state)
@@ -370,6 +406,7 @@ int main(void)
 		cmocka_unit_test(many_stars_stay_cheap),
 		cmocka_unit_test(hash_prefixes_match),
 		cmocka_unit_test(searches_ask_in_order),
+		cmocka_unit_test(no_role_is_visited_twice),
 		cmocka_unit_test(searches_are_limited),
 		cmocka_unit_test(delegated_roles_get_every_check),
 		cmocka_unit_test(role_must_be_listed_and_served),

@@ -256,6 +256,26 @@ static void signatures_are_added(void **state)
 	cJSON_Delete(tree);
 }
 
+/* What has no canonical form is signed by nobody; what does not fit is no file. */
+static void seals_fail_whole(void **state)
+{
+	struct world *w = *state;
+	const struct signkey *keys[] = { w->keys[0] };
+	struct buf out = BUF_INIT(65536), small = BUF_INIT(64);
+	struct fault f = { 0 };
+	cJSON *tree = cJSON_CreateObject();
+	cJSON *half = cJSON_AddNumberToObject(tree, "a", 0.5);
+	assert_int_equal(envelope_seal(tree, keys, 1, &out, &f), KE_SCHEMA);
+	assert_null(strstr(buf_text(&out), "keyid"));
+	cJSON_SetNumberValue(half, 1);
+	assert_int_equal(envelope_seal(tree, keys, 1, &small, &f), KE_TOOBIG);
+	assert_int_equal(f.code, KE_TOOBIG);
+	cJSON_Delete(tree);
+	buf_free(&out);
+	buf_free(&small);
+	envelope_free(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +284,7 @@ int main(void)
 		cmocka_unit_test(signatures_are_limited),
 		cmocka_unit_test_setup_teardown(what_is_sealed_opens, world_make, world_free),
 		cmocka_unit_test_setup_teardown(signatures_are_added, world_make, world_free),
+		cmocka_unit_test_setup_teardown(seals_fail_whole, world_make, world_free),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

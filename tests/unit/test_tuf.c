@@ -1,4 +1,7 @@
 /* What the roles share: header, hashes, file names, keys and signers. */
+#include <stdlib.h>
+
+#include "proto/canon.h"
 #include "tests/support/tuf_rows.h"
 
 static int open_header(const struct place *at, struct fault *f)
@@ -15,6 +18,16 @@ static const struct tuf_row headers[] = {
 	{ H("\"1.0.34\"", "1", DATE), KE_OK, NULL, "good" },
 	{ H("\"1.0\"", "1", DATE), KE_OK, NULL, "sigstore's short form" },
 	{ H("\"1.99.7\"", "1", DATE), KE_OK, NULL, "a later minor version" },
+	{ H("\"1\"", "1", DATE), KE_OK, NULL, "the major version alone" },
+	{ H("\"1.0.09\"", "1", DATE), KE_OK, NULL, "the first and the last digit" },
+	{ H("\"1.0/0\"", "1", DATE), KE_SCHEMA, NULL, "the character before 0" },
+	{ H("\"1.0:0\"", "1", DATE), KE_SCHEMA, NULL, "the character behind 9" },
+	{ H("\"1./0\"", "1", DATE), KE_SCHEMA, NULL, "the character before 0, behind a dot" },
+	{ H("\"1.:0\"", "1", DATE), KE_SCHEMA, NULL, "the character behind 9, behind a dot" },
+	{ H("\"1.0.\"", "1", DATE), KE_SCHEMA, NULL, "an empty last part" },
+	{ H("\"1..0\"", "1", DATE), KE_SCHEMA, NULL, "an empty part in between" },
+	{ H("\"\"", "1", DATE), KE_SCHEMA, "spec_version", "an empty one" },
+	{ H("\"1.0 \"", "1", DATE), KE_SCHEMA, NULL, "a space behind" },
 	{ H("\"2.0.0\"", "1", DATE), KE_SCHEMA, NULL, "another major version" },
 	{ H("\"10.0.0\"", "1", DATE), KE_SCHEMA, NULL, "which begins with 1" },
 	{ H("\"1.0.0.0\"", "1", DATE), KE_SCHEMA, NULL, "too many parts" },
@@ -98,6 +111,33 @@ static void bytes_have_length_and_all_hashes(void **state)
 	assert_int_equal(tuf_bytes_check("hello", 5, 5, &bad, NULL), KE_MISMATCH);
 }
 
+/* Whatever else is listed and right: a hash that nobody here can check is not passed over. */
+static void unknown_hashes_never_match(void **state)
+{
+	static const struct {
+		const char *text;
+		int code;
+	} rows[] = {
+		{ "{\"hashes\":{\"sha256\":\"" HASH "\"}}", KE_OK },
+		{ "{\"hashes\":{\"sha256\":\"" HASH "\",\"x\":\"00\"}}", KE_MISMATCH },
+		{ "{\"hashes\":{\"x\":\"00\",\"sha256\":\"" HASH "\"}}", KE_MISMATCH },
+		{ "{\"hashes\":{\"SHA256\":\"" HASH "\"}}", KE_MISMATCH },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct tuf_hashes hashes = { 0 };
+		struct cJSON *tree;
+		assert_int_equal(
+		        strict_parse(rows[i].text, strlen(rows[i].text), &strict_limits_default, &tree, NULL),
+		        0);
+		struct place at = place_root(tree);
+		assert_int_equal(tuf_hashes_parse(&at, &hashes, NULL), 0);
+		assert_true(hashes.any);
+		assert_int_equal(tuf_bytes_check("hello", 5, 5, &hashes, NULL), rows[i].code);
+		cJSON_Delete(tree);
+	}
+}
+
 static void names_become_flat_files(void **state)
 {
 	static const struct {
@@ -112,6 +152,7 @@ static void names_become_flat_files(void **state)
 		{ "\xc3\xa9", 0, "%C3%A9.json" },
 		{ "A-Z_0.9~", 9007199254740991, "9007199254740991.A-Z_0.9~.json" },
 		{ ".", 0, "..json" },
+		{ "AZaz09@[`{/:", 0, "AZaz09%40%5B%60%7B%2F%3A.json" },
 	};
 	char text[TUF_FILE_ROOM], quoted[16];
 	(void)state;
@@ -120,6 +161,21 @@ static void names_become_flat_files(void **state)
 	assert_false(tuf_name_quote("///////////////", quoted, sizeof quoted));
 	assert_true(tuf_name_quote("////", quoted, sizeof quoted));
 	assert_string_equal(quoted, "%2F%2F%2F%2F");
+	/* The room for one escape and the NUL must be left, whatever comes. */
+	assert_true(tuf_name_quote("abcdefghijklm", quoted, sizeof quoted));
+	assert_false(tuf_name_quote("abcdefghijklmn", quoted, sizeof quoted));
+}
+
+/* No role of that name can have been read; the file name holds nothing of it. */
+static void long_names_are_not_cut(void **state)
+{
+	char role[3 * TUF_ROLE_NAME_MAX], text[TUF_FILE_ROOM];
+	(void)state;
+	memset(role, 'a', sizeof role);
+	role[sizeof role - 1] = '\0';
+	assert_string_equal(tuf_file_name(role, 0, text), ".json");
+	role[TUF_ROLE_NAME_MAX] = '\0';
+	assert_int_equal(strlen(tuf_file_name(role, STRICT_INT_MAX, text)), TUF_ROLE_NAME_MAX + 22);
 }
 
 static int open_signers(const struct place *at, struct fault *f)
@@ -156,6 +212,7 @@ static const struct tuf_row signer_rows[] = {
 	{ S(KEYS_A, "[\"" ID_A "\",\"" ID_A "\"]", "2"), KE_DUPLICATE, "role.keyids[1]", "an id twice" },
 	{ S(KEYS_A, "\"" ID_A "\"", "1"), KE_SCHEMA, "role.keyids", "no array" },
 	{ S(KEYS_A, "[1]", "1"), KE_SCHEMA, "role.keyids[0]", "a number" },
+	{ S(KEYS_A, "[\"\"]", "1"), KE_SCHEMA, "role.keyids[0]", "an empty id" },
 	{ S("{\"00\":" ED_KEY(PUB_A) "}", "[\"00\"]", "1"), KE_KEY, "keys.00",
 	        "CVE-2022-29173 and kin: a false id" },
 	{ S("{\"" ID_A "\":[]}", "[]", "1"), KE_SCHEMA, NULL, "a key that is no object" },
@@ -168,14 +225,84 @@ static void signers_are_strict(void **state)
 	tuf_rows_check(signer_rows, sizeof signer_rows / sizeof signer_rows[0], open_signers);
 }
 
+/* {"keys":{N keys},"role":{"keyids":[N_IDS ids],"threshold":1}}; the keys are of an unknown type. */
+static char *many_keys(size_t n, size_t n_ids)
+{
+	struct buf out = BUF_INIT(1 << 22);
+	char *text, id[KEYID_ROOM];
+	buf_str(&out, "{\"keys\":{");
+	for (size_t i = 0; i < n; i++) {
+		char key[128];
+		struct cJSON *tree;
+		snprintf(key, sizeof key, "{\"keytype\":\"x%zu\",\"scheme\":\"x\",\"keyval\":{}}", i);
+		assert_int_equal(strict_parse(key, strlen(key), &strict_limits_default, &tree, NULL), 0);
+		assert_int_equal(canon_sha256_hex(tree, id), 0);
+		cJSON_Delete(tree);
+		buf_fmt(&out, "%s\"%s\":%s", i ? "," : "", id, key);
+	}
+	buf_str(&out, "},\"role\":{\"keyids\":[");
+	for (size_t i = 0; i < n_ids; i++)
+		buf_fmt(&out, "%s\"%zu\"", i ? "," : "", i);
+	buf_str(&out, "],\"threshold\":1}}");
+	assert_int_equal(buf_take(&out, &text, NULL), 0);
+	return text;
+}
+
+static void keys_and_ids_are_limited(void **state)
+{
+	static const struct {
+		size_t keys, ids;
+		int code;
+		const char *where;
+	} rows[] = { { TUF_KEYS_MAX, TUF_KEYS_MAX, KE_OK, "" }, { TUF_KEYS_MAX + 1, 0, KE_TOOBIG, "keys" },
+		{ 0, TUF_KEYS_MAX + 1, KE_TOOBIG, "role.keyids" } };
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char *text = many_keys(rows[i].keys, rows[i].ids);
+		const struct tuf_row row = { text, rows[i].code, rows[i].where, "many keys" };
+		tuf_rows_check(&row, 1, open_signers);
+		free(text);
+	}
+}
+
+/* Each one, whatever the order in the file; and nothing in between. */
+static void keys_are_found_by_id(void **state)
+{
+	char *text = many_keys(9, 0), near[KEYID_ROOM];
+	struct place map;
+	struct tuf_keys keys;
+	struct cJSON *tree;
+	(void)state;
+	assert_int_equal(strict_parse(text, strlen(text), &strict_limits_default, &tree, NULL), 0);
+	struct place at = place_root(tree);
+	assert_int_equal(read_object(&at, "keys", &map, NULL), 0);
+	assert_int_equal(tuf_keys_parse(&map, &keys, NULL), 0);
+	assert_int_equal(keys.n, 9);
+	for (size_t i = 0; i < keys.n; i++) {
+		memcpy(near, pubkey_id(keys.list[i]), sizeof near);
+		assert_ptr_equal(tuf_keys_find(&keys, near), keys.list[i]);
+		near[63] ^= 1;
+		assert_null(tuf_keys_find(&keys, near));
+	}
+	assert_null(tuf_keys_find(&keys, ""));
+	assert_null(tuf_keys_find(&keys, "~"));
+	tuf_keys_free(&keys);
+	cJSON_Delete(tree);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headers_are_strict),
 		cmocka_unit_test(hashes_are_strict),
 		cmocka_unit_test(bytes_have_length_and_all_hashes),
+		cmocka_unit_test(unknown_hashes_never_match),
 		cmocka_unit_test(names_become_flat_files),
+		cmocka_unit_test(long_names_are_not_cut),
 		cmocka_unit_test(signers_are_strict),
+		cmocka_unit_test(keys_and_ids_are_limited),
+		cmocka_unit_test(keys_are_found_by_id),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,7 @@ static const struct tuf_row rows[] = {
 	{ R("", KEYS_A, ROLES("[]")), KE_SCHEMA, "roles.timestamp", "a role that is no object" },
 	{ "{" HEAD("root") ",\"roles\":" ROLES(ROLE) "}", KE_SCHEMA, NULL, "no keys" },
 	{ "{" HEAD("targets") ",\"keys\":{},\"roles\":" ROLES(ROLE) "}", KE_SCHEMA, NULL, "another type" },
+	{ R("", "{\"00\":" ED_KEY(PUB_A) "}", ROLES(ROLE)), KE_KEY, "keys.00", "a key under a false id" },
 	{ "[]", KE_SCHEMA, NULL, "an array" },
 };
 
@@ -37,6 +38,75 @@ static void forms_are_strict(void **state)
 {
 	(void)state;
 	tuf_rows_check(rows, sizeof rows / sizeof rows[0], open_root);
+}
+
+#define PUB_B  "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
+#define ID_B   "eaf1e23f6c823132f437a2eaa299a7950f7386631deff273db195bbd26209e2b"
+#define KEYS_2 "{\"" ID_A "\":" ED_KEY(PUB_A) ",\"" ID_B "\":" ED_KEY(PUB_B) "}"
+#define BOTH   "{\"keyids\":[\"" ID_A "\",\"" ID_B "\"],\"threshold\":1}"
+#define TURNED "{\"keyids\":[\"" ID_B "\",\"" ID_A "\"],\"threshold\":1}"
+#define ONLY_B "{\"keyids\":[\"" ID_B "\"],\"threshold\":1}"
+
+/* The key that goes may be any of several, and their order means nothing. */
+static void any_key_taken_away_is_a_rotation(void **state)
+{
+	static const struct {
+		const char *old, *new;
+		bool rotated;
+	} pairs[] = {
+		{ R("", KEYS_2, ROLES(BOTH)), R("", KEYS_2, ROLES(ROLE)), true },
+		{ R("", KEYS_2, ROLES(BOTH)), R("", KEYS_2, ROLES(ONLY_B)), true },
+		{ R("", KEYS_2, ROLES(BOTH)), R("", KEYS_2, ROLES(TURNED)), false },
+		{ R("", KEYS_2, ROLES(TURNED)), R("", KEYS_2, ROLES(BOTH)), false },
+		{ R("", KEYS_2, ROLES(ONLY_B)), R("", KEYS_2, ROLES(BOTH)), false },
+		{ R("", KEYS_2, ROLES(ONLY_B)), R("", KEYS_2, ROLES(ROLE)), true },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+		struct cJSON *a, *b;
+		struct tuf_root *old, *new;
+		assert_int_equal(
+		        strict_parse(pairs[i].old, strlen(pairs[i].old), &strict_limits_default, &a, NULL),
+		        0);
+		assert_int_equal(
+		        strict_parse(pairs[i].new, strlen(pairs[i].new), &strict_limits_default, &b, NULL),
+		        0);
+		struct place pa = place_root(a), pb = place_root(b);
+		assert_int_equal(tuf_root_parse(&pa, &old, NULL), 0);
+		assert_int_equal(tuf_root_parse(&pb, &new, NULL), 0);
+		if (tuf_root_rotated(old, new, TUF_TIMESTAMP) != pairs[i].rotated)
+			fail_msg("row %zu", i);
+		assert_false(tuf_root_rotated(old, new, TUF_TARGETS));
+		tuf_root_free(old);
+		tuf_root_free(new);
+		cJSON_Delete(a);
+		cJSON_Delete(b);
+	}
+}
+
+static void files_are_plain_unless_root_says_so(void **state)
+{
+	static const struct {
+		const char *text;
+		bool consistent;
+	} cases[] = { { R("", KEYS_A, ROLES(ROLE)), false },
+		{ R(",\"consistent_snapshot\":false", KEYS_A, ROLES(ROLE)), false },
+		{ R(",\"consistent_snapshot\":true", KEYS_A, ROLES(ROLE)), true } };
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct cJSON *tree;
+		struct tuf_root *root;
+		assert_int_equal(strict_parse(cases[i].text, strlen(cases[i].text), &strict_limits_default,
+		                         &tree, NULL),
+		        0);
+		struct place at = place_root(tree);
+		assert_int_equal(tuf_root_parse(&at, &root, NULL), 0);
+		assert_int_equal(root->consistent_snapshot, cases[i].consistent);
+		assert_int_equal(root->header.version, 1);
+		assert_int_equal(root->header.expires, 1893456000);
+		tuf_root_free(root);
+		cJSON_Delete(tree);
+	}
 }
 
 static void a_key_taken_away_is_a_rotation(void **state)
@@ -65,6 +135,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(forms_are_strict),
 		cmocka_unit_test(a_key_taken_away_is_a_rotation),
+		cmocka_unit_test(any_key_taken_away_is_a_rotation),
+		cmocka_unit_test(files_are_plain_unless_root_says_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,12 +68,36 @@ static const struct tuf_row rows[] = {
 	        KE_SCHEMA, "delegations", "TAP 15" },
 	{ "{" HEAD("targets") ",\"targets\":{},\"delegations\":{\"roles\":[]}}", KE_SCHEMA, "delegations",
 	        "no keys" },
+	{ "{" HEAD("targets") ",\"targets\":{},\"delegations\":[]}", KE_SCHEMA, "delegations",
+	        "delegations is an array" },
+	{ "{" HEAD("targets") ",\"targets\":{},\"delegations\":{\"keys\":{\"00\":" ED_KEY(
+	          PUB_A) "},\"roles\":[]}}",
+	        KE_KEY, "delegations.keys.00", "a key under a false id" },
 };
 
 static void forms_are_strict(void **state)
 {
 	(void)state;
 	tuf_rows_check(rows, sizeof rows / sizeof rows[0], open_targets);
+}
+
+static void paths_are_limited(void **state)
+{
+	(void)state;
+	for (int len = TUF_TARGET_PATH_MAX; len <= TUF_TARGET_PATH_MAX + 1; len++) {
+		char text[4096], path[TUF_TARGET_PATH_MAX + 2];
+		memset(path, 'a', sizeof path);
+		path[len] = '\0';
+		for (int pattern = 0; pattern <= 1; pattern++) {
+			int code = len <= TUF_TARGET_PATH_MAX ? KE_OK : pattern ? KE_SCHEMA : KE_NAME;
+			const struct tuf_row row = { text, code, NULL, pattern ? "pattern" : "path" };
+			snprintf(text, sizeof text,
+			        pattern ? D("[" ROLE("\"a\"", "\"terminating\":true,\"paths\":[\"%s\"]") "]")
+			                : T("{\"%s\":" TARGET "}"),
+			        path);
+			tuf_rows_check(&row, 1, open_targets);
+		}
+	}
 }
 
 static void names_fit_into_a_file_name(void **state)
@@ -119,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(forms_are_strict),
+		cmocka_unit_test(paths_are_limited),
 		cmocka_unit_test(names_fit_into_a_file_name),
 		cmocka_unit_test(targets_are_found_by_path),
 	};
