@@ -120,11 +120,11 @@ static void format_grows(void **state)
 static void format_around_the_room(void **state)
 {
 	(void)state;
-	char text[200];
-	/* 64 bytes are taken at first: every length around that, with and without something in front. */
+	char text[300];
+	/* 256 bytes are taken at first: every length around that, with and without something in front. */
 	for (size_t before = 0; before < 3; before++) {
-		for (size_t n = 55; n < 70; n++) {
-			struct buf b = BUF_INIT(100);
+		for (size_t n = 245; n < 262; n++) {
+			struct buf b = BUF_INIT(300);
 			memset(text, 'x', n);
 			text[n] = '\0';
 			buf_bytes(&b, "ab", before);
