@@ -55,15 +55,21 @@ static int is_file(const struct dirent *d)
 	return d->d_name[0] != '.';
 }
 
-/* The mark in the folder NAME, if there is one: drop what is pending when MOVE. The mark goes last. */
-static int settle(int dirfd, const char *name, bool move, struct fault *f)
+/* What a kill may have left in a folder that was not committed: also the mark, and the mark half made. */
+static int is_any(const struct dirent *d)
+{
+	return strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;
+}
+
+/* The mark in the folder NAME, if there is one: drop what is pending. The mark goes last. */
+static int settle(int dirfd, const char *name, struct fault *f)
 {
 	char mark[64];
 
 	snprintf(mark, sizeof mark, "%s/" SETTLE, name);
 	if (faccessat(dirfd, mark, F_OK, 0))
 		return KE_OK;
-	int rc = move ? pending_drop(dirfd, f) : KE_OK;
+	int rc = pending_drop(dirfd, f);
 	if (!rc && unlinkat(dirfd, mark, 0))
 		rc = trouble(f, mark, "cannot be removed");
 	return rc;
@@ -73,7 +79,7 @@ static int settle(int dirfd, const char *name, bool move, struct fault *f)
 static int drain(int dirfd, const char *name, bool move, struct fault *f)
 {
 	struct dirent **list = NULL;
-	int n = scandirat(dirfd, name, &list, is_file, in_order), rc = KE_OK;
+	int n = scandirat(dirfd, name, &list, move ? is_file : is_any, in_order), rc = KE_OK;
 
 	if (n < 0)
 		return errno == ENOENT ? KE_OK : trouble(f, name, "cannot be read");
@@ -93,8 +99,8 @@ static int drain(int dirfd, const char *name, bool move, struct fault *f)
 	free(list);
 	if (!rc && move)
 		rc = sync_dir(dirfd, "metadata", f);
-	if (!rc)
-		rc = settle(dirfd, name, move, f);
+	if (!rc && move)
+		rc = settle(dirfd, name, f);
 	if (!rc && unlinkat(dirfd, name, AT_REMOVEDIR))
 		rc = trouble(f, name, "cannot be removed");
 	return rc;
