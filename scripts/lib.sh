@@ -13,6 +13,7 @@ KEDGE_BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config libcurl4-openss
  libcmocka-dev libsqlite3-dev zlib1g-dev libev-dev libseccomp-dev libmd-dev"
 KEDGE_RUN_PACKAGES="iproute2 procps util-linux net-tools mawk openssl curl"
 KEDGE_TEST_PACKAGES="strace python3-minimal python3-jsonschema"
+KEDGE_PEER_PACKAGES="nodejs npm ca-certificates" # unless node and npm are there from elsewhere
 KEDGE_CLANG_PACKAGES="clang clang-format clang-tidy libclang-rt-14-dev"
 
 # install_missing PACKAGE...: installs the ones that dpkg does not know as installed, and says which.
