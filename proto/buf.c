@@ -50,11 +50,6 @@ void buf_str(struct buf *b, const char *s)
 	buf_bytes(b, s, strlen(s));
 }
 
-void buf_char(struct buf *b, char c)
-{
-	buf_bytes(b, &c, 1);
-}
-
 void buf_vfmt(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;

@@ -23,7 +23,16 @@ struct buf {
 
 void buf_bytes(struct buf *b, const void *data, size_t len);
 void buf_str(struct buf *b, const char *s);
-void buf_char(struct buf *b, char c);
+/* Inline: canonical texts are written letter by letter. */
+static inline void buf_char(struct buf *b, char c)
+{
+	if (b->rc || b->len + 1 >= b->room || b->len >= b->max) {
+		buf_bytes(b, &c, 1);
+		return;
+	}
+	b->data[b->len++] = c;
+	b->data[b->len] = '\0';
+}
 /* V in decimal: what is written most often, without a format to read. */
 void buf_int(struct buf *b, int64_t v);
 void buf_fmt(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

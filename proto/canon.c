@@ -43,16 +43,7 @@ static int write_number(const cJSON *node, struct buf *out)
 	int64_t whole = (int64_t)value;
 	if ((double)whole < value || (double)whole > value)
 		return KE_SCHEMA;
-	/* By hand: printf would take longer than everything else here. The range was checked above. */
-	char digits[24];
-	size_t at = sizeof digits;
-	uint64_t left = (uint64_t)(whole < 0 ? -whole : whole);
-	do
-		digits[--at] = (char)('0' + left % 10);
-	while ((left /= 10));
-	if (whole < 0)
-		digits[--at] = '-';
-	buf_bytes(out, digits + at, sizeof digits - at);
+	buf_int(out, whole);
 	return KE_OK;
 }
 
@@ -81,8 +72,13 @@ static int name_cmp(const void *pa, const void *pb)
 static int write_sorted(const cJSON **members, size_t n, unsigned depth, struct buf *out)
 {
 	int rc = KE_OK;
+	bool sorted = true;
 
-	qsort(members, n, sizeof *members, name_cmp);
+	/* Whoever wrote canonical JSON has sorted already. */
+	for (size_t i = 1; i < n && sorted; i++)
+		sorted = strcmp(members[i - 1]->string, members[i]->string) < 0;
+	if (!sorted)
+		qsort(members, n, sizeof *members, name_cmp);
 	for (size_t i = 0; i < n && !rc; i++) {
 		if (i && strcmp(members[i - 1]->string, members[i]->string) == 0)
 			return KE_DUPLICATE;

@@ -1,7 +1,8 @@
 /* strict.c — validates JSON bytes before cJSON sees them.
  *
  * One recursive descent over the bytes with a position for the complaint. Member names are decoded into one arena as
- * they pass; when an object closes nothing is compared yet: all names of the document are sorted once at the end by
+ * they pass. An object whose names come in ascending order, as canonical JSON has them, cannot hold one twice; of a small
+ * one each name is compared with the others as it comes. The names of all other objects are sorted once at the end by
  * (object, bytes), so that a hostile object of 100,000 names costs n log n and not n squared.
  */
 #include "proto/strict.h"
@@ -27,8 +28,17 @@ struct member {
 	size_t object; /* which object, counted as they open */
 	size_t start;  /* decoded name in the arena */
 	size_t len;
-	size_t pos; /* where it stands in the text, for the complaint */
+	size_t pos;    /* where it stands in the text, for the complaint */
+	size_t before; /* index + 1 of the member before it in its object; 0: it is the first */
 };
+
+/* The object that is being read: enough to know whether its names have to be sorted. */
+struct names {
+	size_t object, last, n; /* last: index + 1 of its newest member */
+	bool ascending;
+};
+
+#define SMALL 8 /* names of an object that are compared one by one */
 
 struct scan {
 	const unsigned char *text;
@@ -245,7 +255,40 @@ static int scan_word(struct scan *s, const char *word)
 	return KE_OK;
 }
 
-static int remember_name(struct scan *s, size_t object, size_t start, size_t pos)
+static int name_order(const struct scan *s, const struct member *a, const struct member *b)
+{
+	size_t n = a->len < b->len ? a->len : b->len;
+	int cmp = n ? memcmp(s->names.data + a->start, s->names.data + b->start, n) : 0;
+
+	return cmp ? cmp : a->len < b->len ? -1 : a->len > b->len;
+}
+
+/* The newest member of O against those before it. */
+static int compare_names(struct scan *s, struct names *o)
+{
+	const struct member *m = &s->members[o->last - 1];
+
+	if (m->before && o->ascending)
+		o->ascending = name_order(s, &s->members[m->before - 1], m) < 0;
+	if (o->ascending || o->n > SMALL)
+		return KE_OK;
+	for (size_t at = m->before; at; at = s->members[at - 1].before)
+		if (name_order(s, &s->members[at - 1], m) == 0)
+			return scan_fault(
+			        s, KE_DUPLICATE, m->pos, "this member name stands twice in one object");
+	return KE_OK;
+}
+
+/* O is closed: what has been compared needs no sorting. Object 0 is none. */
+static void names_done(struct scan *s, const struct names *o)
+{
+	if (!o->ascending && o->n > SMALL)
+		return;
+	for (size_t at = o->last; at; at = s->members[at - 1].before)
+		s->members[at - 1].object = 0;
+}
+
+static int remember_name(struct scan *s, struct names *o, size_t start, size_t pos)
 {
 	if (s->names.rc)
 		return scan_fault(s, s->names.rc, pos, "member name");
@@ -257,13 +300,15 @@ static int remember_name(struct scan *s, size_t object, size_t start, size_t pos
 		s->members = more;
 		s->room_members = room;
 	}
-	s->members[s->n_members++] = (struct member){ object, start, s->names.len - start, pos };
-	return KE_OK;
+	s->members[s->n_members++] = (struct member){ o->object, start, s->names.len - start, pos, o->last };
+	o->last = s->n_members;
+	o->n++;
+	return compare_names(s, o);
 }
 
 static int scan_value(struct scan *s);
 
-static int scan_member(struct scan *s, size_t object)
+static int scan_member(struct scan *s, struct names *o)
 {
 	size_t start = s->names.len, pos = s->pos;
 	int rc;
@@ -271,7 +316,7 @@ static int scan_member(struct scan *s, size_t object)
 	if (peek(s) != '"')
 		return syntax(s, "expected a member name");
 	if ((rc = count_node(s)) || (rc = scan_string(s, &s->names)) ||
-	        (rc = remember_name(s, object, start, pos)))
+	        (rc = remember_name(s, o, start, pos)))
 		return rc;
 	skip_blank(s);
 	if (peek(s) != ':')
@@ -283,7 +328,7 @@ static int scan_member(struct scan *s, size_t object)
 /* The inside of an array or object, up to and with CLOSE. */
 static int scan_items(struct scan *s, char close)
 {
-	size_t object = ++s->objects;
+	struct names names = { .object = ++s->objects, .ascending = true };
 	int rc = KE_OK;
 
 	s->pos++;
@@ -294,7 +339,7 @@ static int scan_items(struct scan *s, char close)
 	}
 	for (;;) {
 		skip_blank(s);
-		rc = close == '}' ? scan_member(s, object) : scan_value(s);
+		rc = close == '}' ? scan_member(s, &names) : scan_value(s);
 		if (rc)
 			return rc;
 		skip_blank(s);
@@ -305,6 +350,7 @@ static int scan_items(struct scan *s, char close)
 		s->pos++;
 	}
 	s->pos++;
+	names_done(s, &names);
 	return KE_OK;
 }
 
@@ -339,31 +385,29 @@ static int scan_value(struct scan *s)
 	}
 }
 
-static int member_cmp(const void *pa, const void *pb, void *arena)
+static int member_cmp(const void *pa, const void *pb, void *scan)
 {
 	const struct member *a = pa, *b = pb;
-	const char *names = arena;
 
 	if (a->object != b->object)
 		return a->object < b->object ? -1 : 1;
-	size_t n = a->len < b->len ? a->len : b->len;
-	int cmp = n ? memcmp(names + a->start, names + b->start, n) : 0;
-	if (cmp)
-		return cmp;
-	if (a->len != b->len)
-		return a->len < b->len ? -1 : 1;
-	return a->pos < b->pos ? -1 : a->pos > b->pos;
+	int cmp = name_order(scan, a, b);
+	return cmp ? cmp : a->pos < b->pos ? -1 : a->pos > b->pos;
 }
 
 static int refuse_duplicates(struct scan *s)
 {
-	if (s->n_members < 2)
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_members; i++)
+		if (s->members[i].object)
+			s->members[n++] = s->members[i];
+	if (n < 2)
 		return KE_OK;
-	qsort_r(s->members, s->n_members, sizeof *s->members, member_cmp, s->names.data);
-	for (size_t i = 1; i < s->n_members; i++) {
+	qsort_r(s->members, n, sizeof *s->members, member_cmp, s);
+	for (size_t i = 1; i < n; i++) {
 		const struct member *a = &s->members[i - 1], *b = &s->members[i];
-		if (a->object == b->object && a->len == b->len &&
-		        (!a->len || memcmp(s->names.data + a->start, s->names.data + b->start, a->len) == 0))
+		if (a->object == b->object && name_order(s, a, b) == 0)
 			return scan_fault(
 			        s, KE_DUPLICATE, b->pos, "this member name stands twice in one object");
 	}

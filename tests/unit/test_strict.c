@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -248,20 +249,75 @@ static void many_names_cost_n_log_n(void **state)
 	}
 }
 
-/* Names of different objects are told apart by one integer, not by bytes. */
+/* Names of different objects are told apart by one integer, not by bytes; small objects and ordered ones are not sorted. */
 static void many_objects_cost_n_log_n(void **state)
 {
 	(void)state;
-	struct buf b = BUF_INIT(strict_limits_default.max_bytes);
-	const unsigned n = 50000;
-	for (unsigned i = 0; i < n; i++)
-		buf_str(&b, i ? ",{\"same\":{}}" : "[{\"same\":{}}");
-	buf_char(&b, ']');
-	sorts = comparisons = 0;
-	assert_int_equal(check(b.data, b.len, &strict_limits_default, NULL), KE_OK);
-	assert_int_equal(sorts, 2); /* check() looks twice */
-	assert_true(comparisons <= 2 * (size_t)n * 16);
-	buf_free(&b);
+	static const struct {
+		const char *remark, *object;
+		unsigned n;
+		size_t names, sorts; /* check() looks twice */
+	} rows[] = {
+		{ "one name each", "{\"same\":{}}", 50000, 1, 0 },
+		{ "nine names in order",
+		        "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1}", 10000, 9,
+		        0 },
+		{ "eight in no order", "{\"h\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"a\":1}",
+		        10000, 8, 0 },
+		{ "nine in no order",
+		        "{\"i\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"a\":1}", 10000, 9,
+		        2 },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct buf b = BUF_INIT(strict_limits_default.max_bytes);
+		print_message("%s\n", rows[i].remark);
+		for (unsigned k = 0; k < rows[i].n; k++)
+			buf_fmt(&b, "%s%s", k ? "," : "[", rows[i].object);
+		buf_char(&b, ']');
+		sorts = comparisons = 0;
+		assert_int_equal(check(b.data, b.len, &strict_limits_default, NULL), KE_OK);
+		assert_int_equal(sorts, rows[i].sorts);
+		assert_true(comparisons <= 2 * rows[i].names * rows[i].n * 17);
+		buf_free(&b);
+	}
+}
+
+/* An object of N names in ORDER (0 rising, 1 falling, 2 to and fro), the one at J the same as the one at I. Every value is an
+ * object with a name of its own, so that the members of several objects lie between each other. */
+static size_t twin_object(struct buf *b, unsigned n, unsigned order, unsigned i, unsigned j)
+{
+	size_t second = 0;
+
+	buf_char(b, '{');
+	for (unsigned k = 0; k < n; k++) {
+		unsigned at = k == j ? i : k;
+		unsigned letter = order == 0 ? at : order == 1 ? n - at : at % 2 ? at : 40 - at;
+		buf_str(b, k ? "," : "");
+		if (k == j)
+			second = b->len;
+		buf_fmt(b, "\"%c\":{\"x\":0}", 'A' + (int)letter);
+	}
+	buf_char(b, '}');
+	return second;
+}
+
+static void twins_are_found_wherever_they_stand(void **state)
+{
+	(void)state;
+	for (unsigned n = 2; n <= 12; n++)
+		for (unsigned order = 0; order < 3; order++)
+			for (unsigned j = 0; j < n; j++)
+				for (unsigned i = 0; i <= j; i++) {
+					struct buf b = BUF_INIT(4096);
+					struct fault f = { 0 };
+					char where[64];
+					size_t at = twin_object(&b, n, order, i, j);
+					int rc = strict_check(b.data, b.len, &strict_limits_default, &f);
+					assert_int_equal(rc, i < j ? KE_DUPLICATE : KE_OK);
+					snprintf(where, sizeof where, "line 1, column %zu", at + 1);
+					assert_string_equal(f.where, i < j ? where : "");
+					buf_free(&b);
+				}
 }
 
 static void floods_end_at_the_limit(void **state)
@@ -338,6 +394,7 @@ int main(void)
 		cmocka_unit_test(depth_has_a_ceiling_of_its_own),
 		cmocka_unit_test(many_names_cost_n_log_n),
 		cmocka_unit_test(many_objects_cost_n_log_n),
+		cmocka_unit_test(twins_are_found_wherever_they_stand),
 		cmocka_unit_test(floods_end_at_the_limit),
 		cmocka_unit_test(numbers_are_exact),
 		cmocka_unit_test(strings_are_decoded),
