@@ -217,23 +217,59 @@ int release_load(struct release *r, const char *role, const void *data, size_t l
 	return rc;
 }
 
-/* The role object in root, and the root draft, which is dirty from now on as is ROLE itself. */
-static int root_role(
-        struct release *r, const char *role, struct cJSON **ret_root, struct cJSON **ret, struct fault *f)
-{
-	struct draft *root = NULL;
-	int rc = need_role(r, "root", &root, f);
+/* Where a role's keys are named: the map of keys, the entries beside its own, and its own. */
+struct entry {
+	struct cJSON *keys, *roles, *item;
+};
 
-	if (rc)
-		return rc;
-	cJSON *roles = cJSON_GetObjectItemCaseSensitive(root->tree, "roles");
-	cJSON *item = top_index(role) < 0 ? NULL : cJSON_GetObjectItemCaseSensitive(roles, role);
-	if (!item)
-		return fault_set(f, KE_NAME, role, NULL, "no top-level role");
-	*ret_root = root->tree;
-	*ret = item;
-	root->dirty = true;
-	struct draft *self = release_find(r, role);
+/* ROLE's entry in D, which delegates to it; false when it does not. */
+static bool delegated_entry(const struct draft *d, const char *role, struct entry *ret)
+{
+	cJSON *delegations = cJSON_GetObjectItemCaseSensitive(d->tree, "delegations");
+	cJSON *roles = cJSON_GetObjectItemCaseSensitive(delegations, "roles");
+
+	for (cJSON *item = roles ? roles->child : NULL; item; item = item->next) {
+		const cJSON *name = cJSON_GetObjectItemCaseSensitive(item, "name");
+		if (!cJSON_IsString(name) || strcmp(name->valuestring, role) != 0)
+			continue;
+		*ret = (struct entry){ cJSON_GetObjectItemCaseSensitive(delegations, "keys"), roles, item };
+		return true;
+	}
+	return false;
+}
+
+static struct draft *parent_of(const struct release *r, const char *role, struct entry *ret)
+{
+	struct draft *d = release_find(r, "root");
+
+	if (top_index(role) >= 0) {
+		cJSON *roles = d ? cJSON_GetObjectItemCaseSensitive(d->tree, "roles") : NULL;
+		*ret = (struct entry){ d ? cJSON_GetObjectItemCaseSensitive(d->tree, "keys") : NULL, roles,
+			cJSON_GetObjectItemCaseSensitive(roles, role) };
+		return ret->item ? d : NULL;
+	}
+	for (d = r->drafts; d; d = d->link)
+		if (delegated_entry(d, role, ret))
+			return d;
+	return NULL;
+}
+
+const char *release_parent(const struct release *r, const char *role)
+{
+	struct entry entry;
+	const struct draft *d = parent_of(r, role, &entry);
+
+	return d ? d->name : NULL;
+}
+
+/* ROLE's entry; the role that names its keys is dirty from now on, as is ROLE itself. */
+static int role_entry(struct release *r, const char *role, struct entry *ret, struct fault *f)
+{
+	struct draft *parent = parent_of(r, role, ret), *self = release_find(r, role);
+
+	if (!parent)
+		return fault_set(f, KE_NAME, role, "see kedge repo status", "no role of this repository");
+	parent->dirty = true;
 	if (self)
 		self->dirty = true;
 	return KE_OK;
@@ -278,12 +314,10 @@ int release_key_list(struct cJSON *keys, struct cJSON *keyids, const struct cJSO
 
 int release_key_add(struct release *r, const char *role, const struct cJSON *key, struct fault *f)
 {
-	struct cJSON *root = NULL, *item = NULL;
-	int rc = root_role(r, role, &root, &item, f);
+	struct entry e;
+	int rc = role_entry(r, role, &e, f);
 
-	return rc ? rc
-	          : release_key_list(cJSON_GetObjectItemCaseSensitive(root, "keys"),
-	                    cJSON_GetObjectItemCaseSensitive(item, "keyids"), key, f);
+	return rc ? rc : release_key_list(e.keys, cJSON_GetObjectItemCaseSensitive(e.item, "keyids"), key, f);
 }
 
 static bool key_used(const struct cJSON *roles, const char *keyid)
@@ -298,29 +332,28 @@ static bool key_used(const struct cJSON *roles, const char *keyid)
 
 int release_key_drop(struct release *r, const char *role, const char *keyid, struct fault *f)
 {
-	struct cJSON *root = NULL, *item = NULL;
-	int rc = root_role(r, role, &root, &item, f);
+	struct entry e;
+	int rc = role_entry(r, role, &e, f);
 
 	if (rc)
 		return rc;
-	cJSON *keyids = cJSON_GetObjectItemCaseSensitive(item, "keyids");
+	cJSON *keyids = cJSON_GetObjectItemCaseSensitive(e.item, "keyids");
 	int i = keyid_index(keyids, keyid);
 	if (i < 0)
 		return fault_set(f, KE_NOENT, role, NULL, "the role has no key %.16s", keyid);
 	cJSON_DeleteItemFromArray(keyids, i);
-	if (!key_used(cJSON_GetObjectItemCaseSensitive(root, "roles"), keyid))
-		cJSON_DeleteItemFromObjectCaseSensitive(
-		        cJSON_GetObjectItemCaseSensitive(root, "keys"), keyid);
+	if (!key_used(e.roles, keyid))
+		cJSON_DeleteItemFromObjectCaseSensitive(e.keys, keyid);
 	return KE_OK;
 }
 
 int release_threshold(struct release *r, const char *role, unsigned threshold, struct fault *f)
 {
-	struct cJSON *root = NULL, *item = NULL;
-	int rc = threshold ? root_role(r, role, &root, &item, f)
+	struct entry e;
+	int rc = threshold ? role_entry(r, role, &e, f)
 	                   : fault_set(f, KE_RANGE, role, NULL, "a threshold is 1 or more");
 
-	if (!rc && tree_set(item, "threshold", cJSON_CreateNumber(threshold)))
+	if (!rc && tree_set(e.item, "threshold", cJSON_CreateNumber(threshold)))
 		rc = no_memory(f);
 	return rc;
 }

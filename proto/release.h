@@ -38,11 +38,13 @@ int release_init(struct release *r, bool consistent_snapshot, struct fault *f);
  * loaded is carried in the snapshot as it is listed. */
 int release_load(struct release *r, const char *role, const void *data, size_t len, struct fault *f);
 
-/* Keys and threshold of a top-level ROLE. KEY is a key object (copied). A role whose keys change is signed anew, when it
- * is loaded. Taking the timestamp's or snapshot's keys away makes clients forget their version floors. */
+/* Keys and threshold of ROLE, which root names, or the first loaded role that delegates to it. KEY is a key object (copied). A
+ * role whose keys change is signed anew, when it is loaded. KE_NAME: nobody names it. Taking the timestamp's or snapshot's keys away makes clients forget their version floors. */
 int release_key_add(struct release *r, const char *role, const struct cJSON *key, struct fault *f);
 int release_key_drop(struct release *r, const char *role, const char *keyid, struct fault *f);
 int release_threshold(struct release *r, const char *role, unsigned threshold, struct fault *f);
+/* The role that names ROLE's keys: "root", or the first loaded one that delegates to it; NULL: none. */
+const char *release_parent(const struct release *r, const char *role);
 /* Let the next version of ROLE expire at WHEN, and write one. Without this a new version keeps the old expiry. */
 int release_expires(struct release *r, const char *role, int64_t when, struct fault *f);
 /* The version of ROLE is at least FLOOR before the next write: for versions that are known from elsewhere. */

@@ -15,6 +15,19 @@
 
 /* ---- shared ---- */
 
+/* Does the published root, or do the published targets, name the key ID? */
+static bool named(const struct work *w, const char *id)
+{
+	const struct release *r = depot_release(w->depot);
+	const cJSON *root = release_published(r, "root");
+	const cJSON *targets =
+	        cJSON_GetObjectItemCaseSensitive(release_published(r, "targets"), "delegations");
+
+	root = cJSON_GetObjectItemCaseSensitive(root, "keys");
+	targets = cJSON_GetObjectItemCaseSensitive(targets, "keys");
+	return cJSON_GetObjectItemCaseSensitive(root, id) || cJSON_GetObjectItemCaseSensitive(targets, id);
+}
+
 int work_keys(struct work *w, const char *dir, struct fault *f)
 {
 	const struct ctl_config *config = &w->ctl->config;
@@ -28,6 +41,8 @@ int work_keys(struct work *w, const char *dir, struct fault *f)
 	if (!rc)
 		rc = keyring_load(keys, passphrase, &w->keys, f);
 	passphrase_free(passphrase);
+	for (size_t i = 0; !rc && i < w->keys.n; i++)
+		w->named[i] = named(w, signkey_id(w->keys.keys[i]));
 	return rc;
 }
 
@@ -58,23 +73,14 @@ static int check_strict(const struct work *w, const struct release_pendings *pla
 	return KE_OK;
 }
 
-/* Keys that the root named when the depot was opened, and that neither root nor targets name any more. */
+/* Keys that were named when the depot was opened, and are not any more. */
 static int retire(struct work *w, struct fault *f)
 {
-	const struct tuf_root *was = depot_root(w->depot);
-	const struct release *r = depot_release(w->depot);
-	const cJSON *root = cJSON_GetObjectItemCaseSensitive(release_published(r, "root"), "keys");
-	const cJSON *targets =
-	        cJSON_GetObjectItemCaseSensitive(release_published(r, "targets"), "delegations");
 	int rc = KE_OK;
 
-	targets = cJSON_GetObjectItemCaseSensitive(targets, "keys");
-	for (size_t i = 0; was && i < w->keys.n && !rc; i++) {
-		const char *id = signkey_id(w->keys.keys[i]);
-		if (tuf_keys_find(&was->keys, id) && !cJSON_GetObjectItemCaseSensitive(root, id) &&
-		        !cJSON_GetObjectItemCaseSensitive(targets, id))
-			rc = keyring_retire(&w->keys, id, f);
-	}
+	for (size_t i = 0; i < w->keys.n && !rc; i++)
+		if (w->named[i] && !named(w, signkey_id(w->keys.keys[i])))
+			rc = keyring_retire(&w->keys, signkey_id(w->keys.keys[i]), f);
 	return rc;
 }
 

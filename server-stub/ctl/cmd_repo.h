@@ -11,6 +11,7 @@ struct work {
 	struct ctl *ctl;
 	struct depot *depot;
 	struct keyring keys;
+	bool named[KEYRING_MAX]; /* by the root or the targets, when the depot was opened */
 	bool strict; /* keep nothing pending of which nobody here can sign anything: for jobs without a person */
 	bool pending; /* by work_write(): what was signed waits for other people; kept by work_end() */
 };

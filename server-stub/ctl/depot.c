@@ -277,11 +277,6 @@ int64_t depot_version(const struct depot *d, const char *role)
 	return release_version(d->release, role);
 }
 
-const struct tuf_root *depot_root(const struct depot *d)
-{
-	return d->root.root;
-}
-
 struct release *depot_release(struct depot *d)
 {
 	return d->release;
@@ -323,32 +318,49 @@ int depot_touch(struct depot *d, const char *role, struct fault *f)
 	return KE_OK;
 }
 
-int depot_rotate(struct depot *d, const char *role, struct keyring *k, struct buf *old, struct fault *f)
+/* Both get new versions: ROLE, and what names its keys. A delegated one gets its expiry when it is written. */
+int depot_rekeyed(struct depot *d, const char *role, struct fault *f)
 {
-	enum tuf_top top = TUF_ROOT;
-	int rc = role_index(role, &top, f);
+	const char *both[] = { release_parent(d->release, role), role };
+	enum tuf_top top;
+	int rc = KE_OK;
 
-	/* Before any key is made. */
-	if (!rc)
-		rc = pending_refuse(d, "root", f);
+	for (size_t i = 0; i < 2 && !rc; i++)
+		rc = depot_touch(d, role_index(both[i], &top, NULL) ? "snapshot" : both[i], f);
+	return rc;
+}
+
+int depot_signers(struct depot *d, const char *role, const struct signers **ret, struct fault *f)
+{
+	const char *parent = release_parent(d->release, role);
+	const struct signers *now = parent ? release_signers(d->release, role) : NULL;
+
+	if (!now)
+		return fault_set(f, KE_NAME, role, "see kedge repo status", "no role of this repository");
+	int rc = pending_refuse(d, parent, f);
 	if (!rc)
 		rc = pending_refuse(d, role, f);
-	if (rc)
-		return rc;
-	const struct signers *now = &d->root.root->roles[top];
-	for (size_t i = 0; i < now->n && !rc; i++) {
+	if (!rc)
+		*ret = now;
+	return rc;
+}
+
+int depot_rotate(struct depot *d, const char *role, struct keyring *k, struct buf *old, struct fault *f)
+{
+	const struct signers *now = NULL;
+	int rc = depot_signers(d, role, &now, f); /* before any key is made */
+
+	for (size_t i = 0; !rc && i < now->n; i++) {
 		const struct signkey *key = NULL;
 		rc = keyring_make(k, role, &key, f);
 		if (!rc)
 			rc = release_key_add(d->release, role, signkey_public(key), f);
 	}
-	for (size_t i = 0; i < now->n && !rc; i++) {
+	for (size_t i = 0; !rc && i < now->n; i++) {
 		buf_fmt(old, "%s\n", pubkey_id(now->keys[i]));
 		rc = release_key_drop(d->release, role, pubkey_id(now->keys[i]), f);
 	}
-	if (!rc)
-		rc = depot_touch(d, "root", f);
-	return rc ? rc : depot_touch(d, role, f);
+	return rc ? rc : depot_rekeyed(d, role, f);
 }
 
 /* ---- making ---- */

@@ -77,8 +77,6 @@ int depot_each(const struct depot *d, bool found,
 /* The bytes of the listed target PATH, checked against its hash; free() them. KE_NOENT, KE_MISMATCH. */
 int depot_read(const struct depot *d, const char *path, char **ret, size_t *ret_len, struct fault *f);
 int64_t depot_version(const struct depot *d, const char *role);
-/* The root as published when the depot was opened; NULL: none yet. */
-const struct tuf_root *depot_root(const struct depot *d);
 /* What is edited: release_published(), release_signers(), release_role(). */
 struct release *depot_release(struct depot *d);
 /* Does anything wait for signatures? */

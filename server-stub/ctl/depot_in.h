@@ -77,4 +77,9 @@ int pending_refuse(const struct depot *d, const char *role, struct fault *f);
 /* "targets/dir/HASH.name" of PATH with these bytes; free() it. NULL: out of memory. */
 char *depot_target_file(const char *path, const void *data, size_t len);
 
+/* Who speaks for ROLE, a top-level or a delegated one; refused while that or ROLE itself is pending. */
+int depot_signers(struct depot *d, const char *role, const struct signers **ret, struct fault *f);
+/* New versions of ROLE, whose keys have changed, and of the role that names them. */
+int depot_rekeyed(struct depot *d, const char *role, struct fault *f);
+
 #endif

@@ -1,4 +1,4 @@
-/* depot_rekey.c — single keys of a top-level role: added, dropped, and how many of them have to sign. Refuses a key id
+/* depot_rekey.c — single keys of a role: added, dropped, and how many of them have to sign. Refuses a key id
  * that fits none or several of the role's keys; that the rest reaches the threshold is checked when it is written. Called
  * by `repo rotate` with --add, --drop or --threshold. */
 #include <string.h>
@@ -29,11 +29,11 @@ static int find(const struct signers *who, const char *prefix, const char **ret,
 int depot_rekey(
         struct depot *d, const char *role, const struct depot_rekey *change, struct buf *old, struct fault *f)
 {
-	int rc = depot_touch(d, "root", f);
+	const struct signers *who = NULL;
+	int rc = depot_signers(d, role, &who, f);
 
 	if (!rc)
-		rc = depot_touch(d, role, f);
-	const struct signers *who = rc ? NULL : release_signers(d->release, role);
+		rc = depot_rekeyed(d, role, f);
 	for (size_t i = 0; i < change->n_drop && !rc; i++) {
 		const char *id = NULL;
 		rc = find(who, change->drop[i], &id, f);

@@ -23,7 +23,7 @@ static const struct command commands[] = {
 	{ "repo refresh", ctl_repo_refresh, "DIR", 1, 1, SIGN " role",
 	        "a new timestamp and snapshot, before they expire; --role: of a delegated role too" },
 	{ "repo rotate", ctl_repo_rotate, "DIR ROLE", 2, 2, SIGN " add drop threshold",
-	        "new keys for root, targets, snapshot or timestamp, or single ones added and dropped" },
+	        "new keys for a role, a delegated one too, or single ones added and dropped" },
 	{ "repo key", ctl_repo_key, "NAME", 1, 1, "keys passphrase-file type dry-run",
 	        "make a signing key, and NAME.pub for others" },
 	{ "repo sign", ctl_repo_sign, "DIR|FILE [CARRIED...]", 1, ARGS_WORDS_MAX,

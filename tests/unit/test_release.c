@@ -286,7 +286,7 @@ static void what_clients_refuse_is_refused(void **state)
 	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
 		assert_int_equal(release_target_set(r, "targets", paths[i], "1", 1, NULL, &f), KE_NAME);
 	assert_int_equal(release_threshold(r, "root", 0, &f), KE_RANGE);
-	assert_int_equal(release_threshold(r, "a", 1, &f), KE_NAME);
+	assert_int_equal(release_threshold(r, "nobody", 1, &f), KE_NAME);
 	assert_int_equal(release_key_drop(r, "root", "00", &f), KE_NOENT);
 	cJSON *odd = cJSON_Parse("{\"keytype\":\"x\",\"scheme\":\"y\",\"keyval\":{\"public\":\"00\"}}");
 	assert_int_equal(release_key_add(r, "root", odd, &f), KE_KEY);
