@@ -32,6 +32,11 @@ struct tuf_row {
 	"\"_type\":\"" TYPE                                                                                  \
 	"\",\"spec_version\":\"1.0.34\",\"version\":1,\"expires\":\"2030-01-01T00:00:00Z\""
 
+/* Strings at a limit. */
+#define A16  "1111111111111111"
+#define A63  A16 A16 A16 "111111111111111"
+#define A255 A63 "1" A63 "1" A63 "1" A63
+
 /* OPEN parses a role and frees it again; its code. */
 static inline void tuf_rows_check(
         const struct tuf_row *rows, size_t n, int (*open)(const struct place *, struct fault *))

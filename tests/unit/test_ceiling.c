@@ -47,6 +47,58 @@ static void judges_keys(void **state)
 	}
 }
 
+/* What stands behind the given length is not looked at. */
+static void the_length_counts(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+		int rc;
+		const char *remark;
+	} rows[] = {
+		{ " \t  net..x", 2, KE_OK, "blanks go on behind the end" },
+		{ "net.**  .x", 8, KE_OK, "blanks before the end" },
+		{ "net.**  .x", 7, KE_OK, "a blank on both sides of it" },
+		{ "net.**.x", 6, KE_OK, "a name goes on" },
+		{ "!   net.**", 2, KE_NAME, "blanks go on, with nothing taken out" },
+		{ "net.**\nnet..x", 7, KE_OK, "a line behind the end" },
+		{ "", 0, KE_OK, "nothing" },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct ceiling *c = NULL;
+		struct fault f;
+		if (ceiling_parse(rows[i].text, rows[i].len, &c, &f) != rows[i].rc)
+			fail_msg("%s: %s", rows[i].remark, f.what);
+		ceiling_free(c);
+	}
+}
+
+/* Without a ceiling of its own a host has the one of the default text. */
+static void no_ceiling_is_the_default(void **state)
+{
+	static const struct {
+		const char *key;
+		enum ceiling_verdict verdict;
+		const char *remark;
+	} rows[] = {
+		{ "net.core.somaxconn", CEILING_ALLOWED, "below net" },
+		{ "net/ipv4/conf/eth0.1/rp_filter", CEILING_ALLOWED, "deep below net" },
+		{ "net.x", CEILING_ALLOWED, "the shortest name" },
+		{ "network.x", CEILING_OUTSIDE, "begins with the letters only" },
+		{ "ne.x", CEILING_OUTSIDE, "less than that" },
+		{ "kernel.core_pattern", CEILING_NEVER, "the never-list holds all the same" },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct name n = name_of(rows[i].key);
+		if (ceiling_check(NULL, &n) != rows[i].verdict)
+			fail_msg("%s", rows[i].remark);
+	}
+}
+
 static void bad_lines_refuse_the_file(void **state)
 {
 	static const struct {
@@ -130,6 +182,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(judges_keys),
+		cmocka_unit_test(the_length_counts),
+		cmocka_unit_test(no_ceiling_is_the_default),
 		cmocka_unit_test(bad_lines_refuse_the_file),
 		cmocka_unit_test(too_much_is_refused),
 		cmocka_unit_test(only_roots_file_counts),

@@ -50,6 +50,8 @@ static const struct {
 	{ "[ab]", "a", false, "brackets have no meaning" },
 	{ "[ab]", "[ab]", true, "but themselves" },
 	{ "a\\*", "a\\x", true, "nor has a backslash" },
+	{ "*ab", "aab", true, "a letter that matched is given back" },
+	{ "*ab/c", "aab/c", true, "before a slash too" },
 	{ "a*/b?/*c", "aXY/b1/xyzc", true, "all together" },
 	{ "a*/b?/*c", "a/b/c/b1/c", false, "segment by segment" },
 	{ "?", "\xff", true, "a byte that is no UTF-8 counts as one" },

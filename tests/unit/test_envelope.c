@@ -155,6 +155,7 @@ static const struct {
 	{ "{\"signed\":{},\"signatures\":[{\"keyid\":\"a\"}]}", KE_SCHEMA, "sig is missing" },
 	{ "{\"signed\":{},\"signatures\":[{\"sig\":\"a\"}]}", KE_SCHEMA, "keyid is missing" },
 	{ "{\"signed\":{},\"signatures\":[{\"keyid\":1,\"sig\":\"\"}]}", KE_SCHEMA, "keyid is a number" },
+	{ "{\"signed\":{},\"signatures\":[{\"keyid\":\"\",\"sig\":\"\"}]}", KE_SCHEMA, "an empty keyid" },
 	{ "{\"signed\":{},\"signed\":{},\"signatures\":[]}", KE_DUPLICATE, "signed twice" },
 	{ "{\"signed\":{},\"signatures\":[]}x", KE_SYNTAX, "something behind" },
 	{ "{\"signed\":{\"a\":1.0},\"signatures\":[]}", KE_SYNTAX, "a fraction" },
@@ -186,6 +187,24 @@ static void signatures_are_limited(void **state)
 	buf_str(&out, "]}");
 	assert_int_equal(envelope_open(buf_text(&out), out.len, &env, NULL), KE_TOOBIG);
 	buf_free(&out);
+	out = BUF_INIT(1 << 20);
+	buf_str(&out, "{\"signed\":{},\"signatures\":[");
+	for (int i = 0; i < TUF_SIGS_MAX; i++)
+		buf_fmt(&out, "%s{\"keyid\":\"%d\",\"sig\":\"\"}", i ? "," : "", i);
+	buf_str(&out, "]}");
+	assert_int_equal(envelope_open(buf_text(&out), out.len, &env, NULL), 0);
+	envelope_free(env);
+	buf_free(&out);
+	/* The id of a key has a limit too. */
+	for (int len = 256; len <= 257; len++) {
+		out = BUF_INIT(1024);
+		buf_fmt(&out, "{\"signed\":{},\"signatures\":[{\"keyid\":\"%0*d\",\"sig\":\"\"}]}", len, 0);
+		int rc = envelope_open(buf_text(&out), out.len, &env, NULL);
+		assert_int_equal(rc, len == 256 ? KE_OK : KE_SCHEMA);
+		if (!rc)
+			envelope_free(env);
+		buf_free(&out);
+	}
 }
 
 static void what_is_sealed_opens(void **state)

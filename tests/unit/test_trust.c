@@ -133,6 +133,41 @@ static void drop_comes_before_the_new_root(void **state)
 	assert_string_equal(order, "-timestamp.json -snapshot.json +root.json ");
 }
 
+/* The fault names the file that is to blame: the last root when it is too old, the next one when it is wrong. */
+static void faults_name_the_file(void **state)
+{
+	static const struct {
+		const char
+		        *file; /* replaced by garbage; NULL: a version that is not the next, 0 days later */
+		int days, code;
+		const char *where, *remark;
+	} rows[] = {
+		{ NULL, 400, KE_EXPIRED, "root.json", "the last root is too old" },
+		{ "2.root.json", 0, KE_SYNTAX, "2.root.json: line 1", "the next root is none" },
+		{ "timestamp.json", 0, KE_SYNTAX, "timestamp.json: line 1", "no timestamp" },
+		{ NULL, 0, KE_MISMATCH, "2.root.json", "the next root but one" },
+		{ NULL, 20, KE_MISMATCH, "2.root.json", "the same later" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world *w;
+		int v = 3;
+		world_make((void **)&w);
+		if (rows[i].file)
+			repo_sim_put(&w->sim->metadata, rows[i].file, "x", 1);
+		if (rows[i].code == KE_MISMATCH) {
+			struct repo_sim_file *one = repo_sim_file(w->sim->metadata, "1.root.json");
+			repo_sim_put(&w->sim->metadata, "2.root.json", one->data, one->len);
+			repo_sim_forge(w->sim, "2.root.json", root_keys, 2, set_version, &v);
+		}
+		int rc = repo_sim_refresh(
+		        w->client, w->sim, NOW + rows[i].days * (int64_t)REPO_SIM_DAY, &w->f);
+		if (rc != rows[i].code || strncmp(w->f.where, rows[i].where, strlen(rows[i].where)) != 0)
+			fail_msg("%s: %s at %s", rows[i].remark, err_name(rc), w->f.where);
+		world_free((void **)&w);
+	}
+}
+
 /* ---- local copies ---- */
 
 static void broken_cache_is_like_no_cache(void **state)
@@ -462,6 +497,7 @@ int main(void)
 		T(first_root_signs_itself),
 		T(chain_is_replayed_from_the_first_root),
 		T(drop_comes_before_the_new_root),
+		cmocka_unit_test(faults_name_the_file),
 		T(broken_cache_is_like_no_cache),
 		T(expired_local_timestamp_still_guards),
 		T(caps_hold),
