@@ -114,6 +114,12 @@ static void hash_prefixes_match(void **state)
 	assert_true(delegation_matches(&d, "a/b.json"));
 	d.n = 0;
 	assert_false(delegation_matches(&d, "a/b.json"));
+	/* The same words as patterns. */
+	const char *names[] = { first, "a/?.json" };
+	d = (struct tuf_delegation){ .patterns = names, .n = 2 };
+	assert_true(delegation_matches(&d, "a/b.json"));
+	d.n = 1;
+	assert_false(delegation_matches(&d, "a/b.json"));
 }
 
 /* ---- searches ---- */

@@ -133,6 +133,26 @@ static void drop_comes_before_the_new_root(void **state)
 	assert_string_equal(order, "-timestamp.json -snapshot.json +root.json ");
 }
 
+/* What an earlier refresh had still to tell is not told by the next one: its first question is its own. */
+static void a_new_refresh_asks_first(void **state)
+{
+	struct world *w = *state;
+	struct trust_request req;
+	struct trust *t;
+	swap_root_keys(w);
+	struct repo_sim_file *one = repo_sim_file(w->sim->metadata, "1.root.json");
+	struct repo_sim_file *two = repo_sim_file(w->sim->metadata, "2.root.json");
+	assert_int_equal(trust_new(one->data, one->len, &t, NULL), 0);
+	trust_begin(t, NOW);
+	assert_int_equal(trust_next(t, &req, NULL), 0);
+	assert_int_equal(trust_give(t, two->data, two->len, NULL), 0);
+	trust_begin(t, NOW);
+	assert_int_equal(trust_next(t, &req, NULL), 0);
+	assert_int_equal(req.ask, TRUST_FETCH);
+	assert_string_equal(req.file, "3.root.json");
+	trust_free(t);
+}
+
 /* The fault names the file that is to blame: the last root when it is too old, the next one when it is wrong. */
 static void faults_name_the_file(void **state)
 {
@@ -349,6 +369,7 @@ static void questions_say_what_is_wanted(void **state)
 		if (rows[i].role)
 			assert_string_equal(req.role, rows[i].role);
 		if (req.ask == TRUST_STORE) {
+			assert_int_equal(req.max, 0);
 			assert_int_equal(req.len, file->len);
 			assert_memory_equal(req.data, file->data, file->len);
 			continue;
@@ -476,6 +497,7 @@ static void versions_and_expiries_are_told(void **state)
 		assert_int_equal(trust_expires(w->client->trust, role), 0);
 	}
 	assert_null(trust_targets(w->client->trust));
+	assert_null(trust_snapshot(w->client->trust));
 	refresh(w, 0);
 	for (int role = TUF_ROOT; role < TUF_TOP_COUNT; role++) {
 		assert_int_equal(trust_version(w->client->trust, role), 1);
@@ -483,6 +505,9 @@ static void versions_and_expiries_are_told(void **state)
 		        REPO_SIM_NOW + days[role] * (int64_t)REPO_SIM_DAY);
 	}
 	assert_non_null(trust_targets(w->client->trust));
+	assert_int_equal(trust_snapshot(w->client->trust)->header.version, 1);
+	trust_begin(w->client->trust, NOW);
+	assert_null(trust_snapshot(w->client->trust));
 	assert_int_equal(trust_root(w->client->trust)->header.version, 1);
 	assert_true(trust_root(w->client->trust)->consistent_snapshot);
 	trust_free(NULL);
@@ -497,6 +522,7 @@ int main(void)
 		T(first_root_signs_itself),
 		T(chain_is_replayed_from_the_first_root),
 		T(drop_comes_before_the_new_root),
+		T(a_new_refresh_asks_first),
 		cmocka_unit_test(faults_name_the_file),
 		T(broken_cache_is_like_no_cache),
 		T(expired_local_timestamp_still_guards),
