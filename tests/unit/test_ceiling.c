@@ -139,6 +139,15 @@ static void too_much_is_refused(void **state)
 	assert_int_equal(ceiling_parse(text, n, &c, &f), KE_TOOBIG);
 	memset(text, '\n', sizeof text);
 	assert_int_equal(ceiling_parse(text, sizeof text, &c, &f), KE_TOOBIG);
+	assert_int_equal(ceiling_parse(text, CEILING_MAX_LEN, &c, &f), 0);
+	ceiling_free(c);
+	c = NULL;
+	/* One row less fits. */
+	n = 0;
+	for (int i = 0; i < CEILING_MAX_ROWS; i++)
+		n += (size_t)snprintf(text + n, sizeof text - n, "net.k%d\n", i);
+	assert_int_equal(ceiling_parse(text, n, &c, &f), 0);
+	ceiling_free(c);
 }
 
 static void only_roots_file_counts(void **state)
@@ -178,6 +187,52 @@ static void only_roots_file_counts(void **state)
 	tree_close(&t);
 }
 
+/* A fault says which file and which line; and no file stays open, whatever becomes of it. */
+static void faults_say_which_file(void **state)
+{
+	static char big[CEILING_MAX_LEN + 2];
+	static const struct {
+		const char *text;
+		int rc;
+		const char *where; /* behind the path */
+		const char *remark;
+	} rows[] = {
+		{ "net.**\n", KE_OK, NULL, "good" },
+		{ "net.**\nnet..x\n", KE_NAME, ": line 2", "a bad line" },
+		{ big, KE_TOOBIG, "", "too large" },
+		{ "", KE_OK, NULL, "empty" },
+	};
+	struct tree t;
+	(void)state;
+
+	if (geteuid() != 0) {
+		print_message("skipped: needs root\n");
+		skip();
+	}
+	memset(big, '\n', sizeof big - 1);
+	tree_open(&t);
+	int before = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_true(before >= 0);
+	close(before);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct ceiling *c = NULL;
+		struct fault f = { 0 };
+		char where[256];
+		assert_int_equal(
+		        file_replace(t.ceiling, rows[i].text, strlen(rows[i].text), 0644, FILE_VOLATILE, &f),
+		        0);
+		int rc = ceiling_read(t.ceiling, &c, &f);
+		snprintf(where, sizeof where, "%s%s", t.ceiling, rows[i].where ? rows[i].where : "");
+		if (rc != rows[i].rc || (rc && strncmp(f.where, where, strlen(where)) != 0))
+			fail_msg("%s: %s at '%s'", rows[i].remark, err_name(rc), f.where);
+		ceiling_free(c);
+	}
+	int after = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	close(after);
+	assert_int_equal(after, before);
+	tree_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +242,7 @@ int main(void)
 		cmocka_unit_test(bad_lines_refuse_the_file),
 		cmocka_unit_test(too_much_is_refused),
 		cmocka_unit_test(only_roots_file_counts),
+		cmocka_unit_test(faults_say_which_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
