@@ -46,6 +46,10 @@ static const struct {
 	        true, "code point of two bytes" },
 	{ "?", "\xf0\x9f\x98\x80", true, "code point of four bytes" },
 	{ "??", "\xf0\x9f\x98\x80", false, "is one, not two" },
+	{ "?ab",
+	        "\xf0\x9f\x98\x80"
+	        "ab",
+	        true, "with something behind it" },
 	{ "*?", "\xc3\xa9", true, "a star does not split it" },
 	{ "[ab]", "a", false, "brackets have no meaning" },
 	{ "[ab]", "[ab]", true, "but themselves" },
