@@ -229,12 +229,15 @@ static void rollback_is_refused_all_the_same(void **state)
 	repo_sim_put(&sim->metadata, "timestamp.json", old->data, old->len);
 	for (size_t n = 1, fired = 1; fired; n++) {
 		struct host h = was;
+		size_t live = oom_live();
 		oom_arm(OOM_OWN, n, false);
 		int rc = start(&h);
 		fired = oom_disarm();
 		if (rc != (fired ? KE_NOMEM : KE_ROLLBACK) || h.order[0])
 			fail_msg("allocation %zu: %s, %s", n, err_name(rc), h.order);
 		host_end(&h);
+		/* The timestamp that was refused is gone as well. */
+		assert_int_equal(oom_live(), live);
 	}
 	repo_sim_free(sim);
 }
