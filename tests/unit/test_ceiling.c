@@ -47,6 +47,58 @@ static void judges_keys(void **state)
 	}
 }
 
+/* What stands behind the given length is not looked at. */
+static void the_length_counts(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+		int rc;
+		const char *remark;
+	} rows[] = {
+		{ " \t  net..x", 2, KE_OK, "blanks go on behind the end" },
+		{ "net.**  .x", 8, KE_OK, "blanks before the end" },
+		{ "net.**  .x", 7, KE_OK, "a blank on both sides of it" },
+		{ "net.**.x", 6, KE_OK, "a name goes on" },
+		{ "!   net.**", 2, KE_NAME, "blanks go on, with nothing taken out" },
+		{ "net.**\nnet..x", 7, KE_OK, "a line behind the end" },
+		{ "", 0, KE_OK, "nothing" },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct ceiling *c = NULL;
+		struct fault f;
+		if (ceiling_parse(rows[i].text, rows[i].len, &c, &f) != rows[i].rc)
+			fail_msg("%s: %s", rows[i].remark, f.what);
+		ceiling_free(c);
+	}
+}
+
+/* Without a ceiling of its own a host has the one of the default text. */
+static void no_ceiling_is_the_default(void **state)
+{
+	static const struct {
+		const char *key;
+		enum ceiling_verdict verdict;
+		const char *remark;
+	} rows[] = {
+		{ "net.core.somaxconn", CEILING_ALLOWED, "below net" },
+		{ "net/ipv4/conf/eth0.1/rp_filter", CEILING_ALLOWED, "deep below net" },
+		{ "net.x", CEILING_ALLOWED, "the shortest name" },
+		{ "network.x", CEILING_OUTSIDE, "begins with the letters only" },
+		{ "ne.x", CEILING_OUTSIDE, "less than that" },
+		{ "kernel.core_pattern", CEILING_NEVER, "the never-list holds all the same" },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct name n = name_of(rows[i].key);
+		if (ceiling_check(NULL, &n) != rows[i].verdict)
+			fail_msg("%s", rows[i].remark);
+	}
+}
+
 static void bad_lines_refuse_the_file(void **state)
 {
 	static const struct {
@@ -87,6 +139,15 @@ static void too_much_is_refused(void **state)
 	assert_int_equal(ceiling_parse(text, n, &c, &f), KE_TOOBIG);
 	memset(text, '\n', sizeof text);
 	assert_int_equal(ceiling_parse(text, sizeof text, &c, &f), KE_TOOBIG);
+	assert_int_equal(ceiling_parse(text, CEILING_MAX_LEN, &c, &f), 0);
+	ceiling_free(c);
+	c = NULL;
+	/* One row less fits. */
+	n = 0;
+	for (int i = 0; i < CEILING_MAX_ROWS; i++)
+		n += (size_t)snprintf(text + n, sizeof text - n, "net.k%d\n", i);
+	assert_int_equal(ceiling_parse(text, n, &c, &f), 0);
+	ceiling_free(c);
 }
 
 static void only_roots_file_counts(void **state)
@@ -126,13 +187,62 @@ static void only_roots_file_counts(void **state)
 	tree_close(&t);
 }
 
+/* A fault says which file and which line; and no file stays open, whatever becomes of it. */
+static void faults_say_which_file(void **state)
+{
+	static char big[CEILING_MAX_LEN + 2];
+	static const struct {
+		const char *text;
+		int rc;
+		const char *where; /* behind the path */
+		const char *remark;
+	} rows[] = {
+		{ "net.**\n", KE_OK, NULL, "good" },
+		{ "net.**\nnet..x\n", KE_NAME, ": line 2", "a bad line" },
+		{ big, KE_TOOBIG, "", "too large" },
+		{ "", KE_OK, NULL, "empty" },
+	};
+	struct tree t;
+	(void)state;
+
+	if (geteuid() != 0) {
+		print_message("skipped: needs root\n");
+		skip();
+	}
+	memset(big, '\n', sizeof big - 1);
+	tree_open(&t);
+	int before = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_true(before >= 0);
+	close(before);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct ceiling *c = NULL;
+		struct fault f = { 0 };
+		char where[256];
+		assert_int_equal(
+		        file_replace(t.ceiling, rows[i].text, strlen(rows[i].text), 0644, FILE_VOLATILE, &f),
+		        0);
+		int rc = ceiling_read(t.ceiling, &c, &f);
+		snprintf(where, sizeof where, "%s%s", t.ceiling, rows[i].where ? rows[i].where : "");
+		if (rc != rows[i].rc || (rc && strncmp(f.where, where, strlen(where)) != 0))
+			fail_msg("%s: %s at '%s'", rows[i].remark, err_name(rc), f.where);
+		ceiling_free(c);
+	}
+	int after = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	close(after);
+	assert_int_equal(after, before);
+	tree_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(judges_keys),
+		cmocka_unit_test(the_length_counts),
+		cmocka_unit_test(no_ceiling_is_the_default),
 		cmocka_unit_test(bad_lines_refuse_the_file),
 		cmocka_unit_test(too_much_is_refused),
 		cmocka_unit_test(only_roots_file_counts),
+		cmocka_unit_test(faults_say_which_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "agent/engine/ceiling.h"
+#include "tests/support/fault_tree.h"
 #include "tests/support/oom.h"
 
 static void half_a_ceiling_is_none(void **state)
@@ -28,8 +29,55 @@ static void half_a_ceiling_is_none(void **state)
 	}
 }
 
+/* The same from a file, whose text goes again whatever becomes of it. */
+static void files_leave_nothing_behind(void **state)
+{
+	static const struct {
+		const char *text; /* NULL: no file */
+		int code;
+		const char *remark;
+	} rows[] = {
+		{ "net.**\n!net.ipv4.ip_forward\n", KE_OK, "a good file" },
+		{ "net.**\nnet..x\n", KE_NAME, "a bad line after a good one" },
+		{ "", KE_OK, "an empty file" },
+		{ NULL, KE_OK, "no file: the default" },
+	};
+	struct tree t;
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("skipped: needs root\n");
+		skip();
+	}
+	tree_open(&t);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct fault f = { 0 };
+		if (rows[i].text)
+			assert_int_equal(file_replace(t.ceiling, rows[i].text, strlen(rows[i].text), 0644,
+			                         FILE_VOLATILE, &f),
+			        0);
+		else
+			assert_int_equal(unlink(t.ceiling), 0);
+		for (size_t n = 1, fired = 1; fired; n++) {
+			struct ceiling *c = NULL;
+			size_t live = oom_live();
+			oom_arm(OOM_OWN, n, false);
+			int rc = ceiling_read(t.ceiling, &c, &f);
+			fired = oom_disarm();
+			if (rc != (fired ? KE_NOMEM : rows[i].code))
+				fail_msg("%s, allocation %zu: %s", rows[i].remark, n, err_name(rc));
+			ceiling_free(c);
+			if (oom_live() != live)
+				fail_msg("%s, allocation %zu: not freed", rows[i].remark, n);
+		}
+	}
+	tree_close(&t);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(half_a_ceiling_is_none) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(half_a_ceiling_is_none),
+		cmocka_unit_test(files_leave_nothing_behind),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

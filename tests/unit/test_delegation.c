@@ -46,10 +46,16 @@ static const struct {
 	        true, "code point of two bytes" },
 	{ "?", "\xf0\x9f\x98\x80", true, "code point of four bytes" },
 	{ "??", "\xf0\x9f\x98\x80", false, "is one, not two" },
+	{ "?ab",
+	        "\xf0\x9f\x98\x80"
+	        "ab",
+	        true, "with something behind it" },
 	{ "*?", "\xc3\xa9", true, "a star does not split it" },
 	{ "[ab]", "a", false, "brackets have no meaning" },
 	{ "[ab]", "[ab]", true, "but themselves" },
 	{ "a\\*", "a\\x", true, "nor has a backslash" },
+	{ "*ab", "aab", true, "a letter that matched is given back" },
+	{ "*ab/c", "aab/c", true, "before a slash too" },
 	{ "a*/b?/*c", "aXY/b1/xyzc", true, "all together" },
 	{ "a*/b?/*c", "a/b/c/b1/c", false, "segment by segment" },
 	{ "?", "\xff", true, "a byte that is no UTF-8 counts as one" },
@@ -111,6 +117,12 @@ static void hash_prefixes_match(void **state)
 	d.patterns = empty;
 	assert_true(delegation_matches(&d, "a/b.json"));
 	d.n = 0;
+	assert_false(delegation_matches(&d, "a/b.json"));
+	/* The same words as patterns. */
+	const char *names[] = { first, "a/?.json" };
+	d = (struct tuf_delegation){ .patterns = names, .n = 2 };
+	assert_true(delegation_matches(&d, "a/b.json"));
+	d.n = 1;
 	assert_false(delegation_matches(&d, "a/b.json"));
 }
 

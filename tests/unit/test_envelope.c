@@ -155,6 +155,7 @@ static const struct {
 	{ "{\"signed\":{},\"signatures\":[{\"keyid\":\"a\"}]}", KE_SCHEMA, "sig is missing" },
 	{ "{\"signed\":{},\"signatures\":[{\"sig\":\"a\"}]}", KE_SCHEMA, "keyid is missing" },
 	{ "{\"signed\":{},\"signatures\":[{\"keyid\":1,\"sig\":\"\"}]}", KE_SCHEMA, "keyid is a number" },
+	{ "{\"signed\":{},\"signatures\":[{\"keyid\":\"\",\"sig\":\"\"}]}", KE_SCHEMA, "an empty keyid" },
 	{ "{\"signed\":{},\"signed\":{},\"signatures\":[]}", KE_DUPLICATE, "signed twice" },
 	{ "{\"signed\":{},\"signatures\":[]}x", KE_SYNTAX, "something behind" },
 	{ "{\"signed\":{\"a\":1.0},\"signatures\":[]}", KE_SYNTAX, "a fraction" },
@@ -186,6 +187,24 @@ static void signatures_are_limited(void **state)
 	buf_str(&out, "]}");
 	assert_int_equal(envelope_open(buf_text(&out), out.len, &env, NULL), KE_TOOBIG);
 	buf_free(&out);
+	out = BUF_INIT(1 << 20);
+	buf_str(&out, "{\"signed\":{},\"signatures\":[");
+	for (int i = 0; i < TUF_SIGS_MAX; i++)
+		buf_fmt(&out, "%s{\"keyid\":\"%d\",\"sig\":\"\"}", i ? "," : "", i);
+	buf_str(&out, "]}");
+	assert_int_equal(envelope_open(buf_text(&out), out.len, &env, NULL), 0);
+	envelope_free(env);
+	buf_free(&out);
+	/* The id of a key has a limit too. */
+	for (int len = 256; len <= 257; len++) {
+		out = BUF_INIT(1024);
+		buf_fmt(&out, "{\"signed\":{},\"signatures\":[{\"keyid\":\"%0*d\",\"sig\":\"\"}]}", len, 0);
+		int rc = envelope_open(buf_text(&out), out.len, &env, NULL);
+		assert_int_equal(rc, len == 256 ? KE_OK : KE_SCHEMA);
+		if (!rc)
+			envelope_free(env);
+		buf_free(&out);
+	}
 }
 
 static void what_is_sealed_opens(void **state)
@@ -212,6 +231,66 @@ static void what_is_sealed_opens(void **state)
 	buf_free(&out);
 	buf_free(&canon);
 	buf_free(&again);
+}
+
+/* Each verdict stands alone: the door shuts again when the next signers are not content. */
+static void a_later_verdict_counts(void **state)
+{
+	struct world *w = *state;
+	static const struct {
+		int key, code;
+		const char *remark;
+	} verdicts[] = {
+		{ 0, KE_OK, "who signed" },
+		{ 1, KE_SIGNATURE, "who did not" },
+		{ 0, KE_OK, "the first again" },
+		{ 2, KE_SIGNATURE, "another one" },
+	};
+	char *text = file_of(w, "0");
+	struct envelope *env;
+	struct place part;
+	assert_int_equal(envelope_open(text, strlen(text), &env, NULL), 0);
+	for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++) {
+		const struct pubkey *key = signkey_pubkey(w->keys[verdicts[i].key]);
+		struct signers who = { &key, 1, 1 };
+		if (envelope_verify(env, &who, NULL) != verdicts[i].code ||
+		        envelope_signed(env, &part, NULL) != verdicts[i].code)
+			fail_msg("%s", verdicts[i].remark);
+	}
+	envelope_free(env);
+	free(text);
+}
+
+/* The bytes of a sealed file are the same everywhere. */
+static const char sealed[] = "{\n"
+                             " \"signatures\": [\n"
+                             "  {\n"
+                             "   \"keyid\": \"k2\",\n"
+                             "   \"sig\": \"00\"\n"
+                             "  },\n"
+                             "  {\n"
+                             "   \"keyid\": \"k1\",\n"
+                             "   \"sig\": \"\"\n"
+                             "  }\n"
+                             " ],\n"
+                             " \"signed\": {\n"
+                             "  \"a\": [\n"
+                             "   1\n"
+                             "  ],\n"
+                             "  \"b\": {}\n"
+                             " }\n"
+                             "}\n";
+
+static void sealed_bytes_are_these(void **state)
+{
+	struct buf out = BUF_INIT(4096);
+	cJSON *tree = cJSON_Parse("{\"a\":[1],\"b\":{}}");
+	const struct envelope_sig kept[] = { { "k1", "" }, { "k2", "00" } };
+	(void)state;
+	assert_int_equal(envelope_reseal(tree, kept, 2, NULL, 0, &out, NULL), 0);
+	assert_string_equal(buf_text(&out), sealed);
+	buf_free(&out);
+	cJSON_Delete(tree);
 }
 
 /* One signs after another: what is there stays, nobody signs twice, and held places come last until they are filled. */
@@ -266,6 +345,8 @@ static void seals_fail_whole(void **state)
 	cJSON *tree = cJSON_CreateObject();
 	cJSON *half = cJSON_AddNumberToObject(tree, "a", 0.5);
 	assert_int_equal(envelope_seal(tree, keys, 1, &out, &f), KE_SCHEMA);
+	assert_int_equal(f.code, KE_SCHEMA);
+	assert_non_null(strstr(f.what, "no canonical form"));
 	assert_null(strstr(buf_text(&out), "keyid"));
 	cJSON_SetNumberValue(half, 1);
 	assert_int_equal(envelope_seal(tree, keys, 1, &small, &f), KE_TOOBIG);
@@ -283,6 +364,8 @@ int main(void)
 		cmocka_unit_test(forms_are_strict),
 		cmocka_unit_test(signatures_are_limited),
 		cmocka_unit_test_setup_teardown(what_is_sealed_opens, world_make, world_free),
+		cmocka_unit_test_setup_teardown(a_later_verdict_counts, world_make, world_free),
+		cmocka_unit_test(sealed_bytes_are_these),
 		cmocka_unit_test_setup_teardown(signatures_are_added, world_make, world_free),
 		cmocka_unit_test_setup_teardown(seals_fail_whole, world_make, world_free),
 	};

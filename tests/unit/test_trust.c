@@ -133,6 +133,61 @@ static void drop_comes_before_the_new_root(void **state)
 	assert_string_equal(order, "-timestamp.json -snapshot.json +root.json ");
 }
 
+/* What an earlier refresh had still to tell is not told by the next one: its first question is its own. */
+static void a_new_refresh_asks_first(void **state)
+{
+	struct world *w = *state;
+	struct trust_request req;
+	struct trust *t;
+	swap_root_keys(w);
+	struct repo_sim_file *one = repo_sim_file(w->sim->metadata, "1.root.json");
+	struct repo_sim_file *two = repo_sim_file(w->sim->metadata, "2.root.json");
+	assert_int_equal(trust_new(one->data, one->len, &t, NULL), 0);
+	trust_begin(t, NOW);
+	assert_int_equal(trust_next(t, &req, NULL), 0);
+	assert_int_equal(trust_give(t, two->data, two->len, NULL), 0);
+	trust_begin(t, NOW);
+	assert_int_equal(trust_next(t, &req, NULL), 0);
+	assert_int_equal(req.ask, TRUST_FETCH);
+	assert_string_equal(req.file, "3.root.json");
+	trust_free(t);
+}
+
+/* The fault names the file that is to blame: the last root when it is too old, the next one when it is wrong. */
+static void faults_name_the_file(void **state)
+{
+	static const struct {
+		const char
+		        *file; /* replaced by garbage; NULL: a version that is not the next, 0 days later */
+		int days, code;
+		const char *where, *remark;
+	} rows[] = {
+		{ NULL, 400, KE_EXPIRED, "root.json", "the last root is too old" },
+		{ "2.root.json", 0, KE_SYNTAX, "2.root.json: line 1", "the next root is none" },
+		{ "timestamp.json", 0, KE_SYNTAX, "timestamp.json: line 1", "no timestamp" },
+		{ NULL, 0, KE_MISMATCH, "2.root.json", "the next root but one" },
+		{ NULL, 20, KE_MISMATCH, "2.root.json", "the same later" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world *w;
+		int v = 3;
+		world_make((void **)&w);
+		if (rows[i].file)
+			repo_sim_put(&w->sim->metadata, rows[i].file, "x", 1);
+		if (rows[i].code == KE_MISMATCH) {
+			struct repo_sim_file *one = repo_sim_file(w->sim->metadata, "1.root.json");
+			repo_sim_put(&w->sim->metadata, "2.root.json", one->data, one->len);
+			repo_sim_forge(w->sim, "2.root.json", root_keys, 2, set_version, &v);
+		}
+		int rc = repo_sim_refresh(
+		        w->client, w->sim, NOW + rows[i].days * (int64_t)REPO_SIM_DAY, &w->f);
+		if (rc != rows[i].code || strncmp(w->f.where, rows[i].where, strlen(rows[i].where)) != 0)
+			fail_msg("%s: %s at %s", rows[i].remark, err_name(rc), w->f.where);
+		world_free((void **)&w);
+	}
+}
+
 /* ---- local copies ---- */
 
 static void broken_cache_is_like_no_cache(void **state)
@@ -314,6 +369,7 @@ static void questions_say_what_is_wanted(void **state)
 		if (rows[i].role)
 			assert_string_equal(req.role, rows[i].role);
 		if (req.ask == TRUST_STORE) {
+			assert_int_equal(req.max, 0);
 			assert_int_equal(req.len, file->len);
 			assert_memory_equal(req.data, file->data, file->len);
 			continue;
@@ -441,6 +497,7 @@ static void versions_and_expiries_are_told(void **state)
 		assert_int_equal(trust_expires(w->client->trust, role), 0);
 	}
 	assert_null(trust_targets(w->client->trust));
+	assert_null(trust_snapshot(w->client->trust));
 	refresh(w, 0);
 	for (int role = TUF_ROOT; role < TUF_TOP_COUNT; role++) {
 		assert_int_equal(trust_version(w->client->trust, role), 1);
@@ -448,6 +505,9 @@ static void versions_and_expiries_are_told(void **state)
 		        REPO_SIM_NOW + days[role] * (int64_t)REPO_SIM_DAY);
 	}
 	assert_non_null(trust_targets(w->client->trust));
+	assert_int_equal(trust_snapshot(w->client->trust)->header.version, 1);
+	trust_begin(w->client->trust, NOW);
+	assert_null(trust_snapshot(w->client->trust));
 	assert_int_equal(trust_root(w->client->trust)->header.version, 1);
 	assert_true(trust_root(w->client->trust)->consistent_snapshot);
 	trust_free(NULL);
@@ -462,6 +522,8 @@ int main(void)
 		T(first_root_signs_itself),
 		T(chain_is_replayed_from_the_first_root),
 		T(drop_comes_before_the_new_root),
+		T(a_new_refresh_asks_first),
+		cmocka_unit_test(faults_name_the_file),
 		T(broken_cache_is_like_no_cache),
 		T(expired_local_timestamp_still_guards),
 		T(caps_hold),

@@ -229,12 +229,15 @@ static void rollback_is_refused_all_the_same(void **state)
 	repo_sim_put(&sim->metadata, "timestamp.json", old->data, old->len);
 	for (size_t n = 1, fired = 1; fired; n++) {
 		struct host h = was;
+		size_t live = oom_live();
 		oom_arm(OOM_OWN, n, false);
 		int rc = start(&h);
 		fired = oom_disarm();
 		if (rc != (fired ? KE_NOMEM : KE_ROLLBACK) || h.order[0])
 			fail_msg("allocation %zu: %s, %s", n, err_name(rc), h.order);
 		host_end(&h);
+		/* The timestamp that was refused is gone as well. */
+		assert_int_equal(oom_live(), live);
 	}
 	repo_sim_free(sim);
 }
@@ -309,13 +312,45 @@ static void sealing_fails_whole(void **state)
 	cJSON_AddStringToObject(tree, "a", "b");
 	for (size_t n = 1, fired = 1; fired; n++) {
 		struct buf out = BUF_INIT(TUF_META_MAX);
+		size_t live = oom_live();
 		oom_arm(OOM_OWN, n, false);
 		int rc = envelope_seal(tree, keys, 2, &out, NULL);
 		fired = oom_disarm();
 		assert_int_equal(rc, fired ? KE_NOMEM : KE_OK);
 		buf_free(&out);
+		assert_int_equal(oom_live(), live);
 	}
 	cJSON_Delete(tree);
+	repo_sim_free(sim);
+}
+
+/* A process that lives for months searches often: a search that failed holds no memory. */
+static void nothing_is_kept_of_what_failed(void **state)
+{
+	static const struct {
+		const char *path;
+		const char *remark;
+	} rows[] = {
+		{ "nobody", "no role is asked" },
+		{ "gone/x", "a role that the repository does not serve" },
+		{ "nobody", "again" },
+	};
+	(void)state;
+	struct repo_sim *sim = repo_sim_new();
+	repo_sim_delegate(sim, "targets", "gone", "gone/*", false);
+	repo_sim_publish(sim);
+	repo_sim_put(&sim->metadata, "1.gone.json", NULL, 0);
+	struct repo_sim_client *client = repo_sim_client_new(sim);
+	assert_int_equal(repo_sim_refresh(client, sim, NOW, NULL), 0);
+	size_t live = oom_live();
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct tuf_target *target;
+		int rc = repo_sim_find(client, sim, rows[i].path, &target, NULL);
+		if (rc != KE_NOENT || oom_live() != live)
+			fail_msg(
+			        "%s: %s, %zu are not freed", rows[i].remark, err_name(rc), oom_live() - live);
+	}
+	repo_sim_client_free(client);
 	repo_sim_free(sim);
 }
 
@@ -329,6 +364,7 @@ int main(void)
 		cmocka_unit_test(search_through_known_roles),
 		cmocka_unit_test(the_next_search_may_begin),
 		cmocka_unit_test(sealing_fails_whole),
+		cmocka_unit_test(nothing_is_kept_of_what_failed),
 	};
 	if (!oom_hook_crypto())
 		return 1;

@@ -93,6 +93,14 @@ static void root_steps_are_limited(void **state)
 	assert_int_equal(version(w, TUF_ROOT), TUF_ROOT_STEPS + 1);
 	refresh(w, 0);
 	assert_int_equal(version(w, TUF_ROOT), TUF_ROOT_STEPS + 4);
+	/* The three of this refresh do not count in the next one. */
+	for (int i = 0; i < TUF_ROOT_STEPS + 1; i++) {
+		assert_int_equal(
+		        release_expires(w->sim->release, "root", NOW + 101 * REPO_SIM_DAY + i, &w->f), 0);
+		repo_sim_publish(w->sim);
+	}
+	want(w, repo_sim_refresh_again(w->client, w->sim, NOW, &w->f), 0);
+	assert_int_equal(version(w, TUF_ROOT), 2 * TUF_ROOT_STEPS + 4);
 }
 
 /* ---- timestamp, snapshot, targets ---- */
@@ -361,6 +369,7 @@ static void snapshot_must_list_the_targets(void **state)
 	relist_timestamp(w);
 	repo_sim_put(&w->sim->metadata, "targets.json", "{}", 2);
 	refresh(w, KE_UNTRUSTED);
+	assert_string_equal(w->client->asked, "2.root.json timestamp.json 1.snapshot.json targets.json");
 	assert_null(repo_sim_file(w->client->cache, "targets.json"));
 	assert_null(trust_targets(w->client->trust));
 }

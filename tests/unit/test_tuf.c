@@ -47,6 +47,15 @@ static const struct tuf_row headers[] = {
 	{ H("\"1.0.0\"", "1", "1893456000"), KE_SCHEMA, "expires", "a number" },
 	{ "{\"_type\":\"root\",\"spec_version\":\"1.0.0\",\"version\":1,\"expires\":" DATE "}", KE_SCHEMA,
 	        NULL, "another role's type" },
+	{ "{\"_type\":\"" A63 "1\",\"spec_version\":\"1.0\"}", KE_SCHEMA, "(document)",
+	        "a long type is another" },
+	{ "{\"_type\":\"" A63 "11\",\"spec_version\":\"1.0\"}", KE_SCHEMA, "_type", "a longer one is none" },
+	{ "{\"_type\":\"\",\"spec_version\":\"1.0\"}", KE_SCHEMA, "_type", "nor is an empty one" },
+	{ "{\"_type\":\"x\",\"spec_version\":\"1.0\"}", KE_SCHEMA, "(document)", "a short one is another" },
+	{ H("\"1.1" A63 "\"", "1", DATE), KE_SCHEMA, "spec_version", "more than 64 digits and dots" },
+	{ H("\"1." A16 A16 A16 "11111111111111\"", "1", DATE), KE_OK, NULL, "exactly 64" },
+	{ H("\"1." A16 A16 A16 "111111111111111\"", "1", DATE), KE_SCHEMA, "spec_version", "one more" },
+	{ H("\"1\"", "1", DATE), KE_SCHEMA, "(document)", "one character is a string, but no version" },
 	{ "{\"spec_version\":\"1.0.0\",\"version\":1,\"expires\":" DATE "}", KE_SCHEMA, NULL, "no type" },
 	{ "{\"_type\":\"targets\",\"version\":1,\"expires\":" DATE "}", KE_SCHEMA, NULL, "no spec_version" },
 	{ "{\"_type\":\"targets\",\"spec_version\":\"1.0.0\",\"expires\":" DATE "}", KE_SCHEMA, NULL,
@@ -80,12 +89,26 @@ static const struct tuf_row hash_rows[] = {
 	{ "{\"hashes\":{\"sha512\":\"" HASH "\"}}", KE_SCHEMA, "hashes.sha512",
 	        "the wrong length for sha512" },
 	{ "{\"hashes\":{\"sha256\":1}}", KE_SCHEMA, "hashes.sha256", "a number" },
+	{ "{\"hashes\":{\"x\":\"\"}}", KE_SCHEMA, "hashes.x", "an empty one of an unknown kind" },
+	{ "{\"hashes\":{\"x\":\"0\"}}", KE_OK, NULL, "a short one of an unknown kind" },
 };
 
 static void hashes_are_strict(void **state)
 {
 	(void)state;
 	tuf_rows_check(hash_rows, sizeof hash_rows / sizeof hash_rows[0], open_hashes);
+}
+
+/* An unknown kind of hash may be long, but not without end. */
+static void long_hashes_are_limited(void **state)
+{
+	(void)state;
+	for (int len = 4096; len <= 4097; len++) {
+		char text[8192];
+		const struct tuf_row row = { text, len == 4096 ? KE_OK : KE_SCHEMA, "hashes.x", "long hash" };
+		snprintf(text, sizeof text, "{\"hashes\":{\"x\":\"%0*d\"}}", len, 0);
+		tuf_rows_check(&row, 1, open_hashes);
+	}
 }
 
 static void bytes_have_length_and_all_hashes(void **state)
@@ -98,6 +121,8 @@ static void bytes_have_length_and_all_hashes(void **state)
 	assert_int_equal(tuf_bytes_check("hello", 5, -1, &both, NULL), 0);
 	assert_int_equal(tuf_bytes_check("hello", 5, -1, &none, NULL), 0);
 	assert_int_equal(tuf_bytes_check("hello", 5, 6, &none, NULL), KE_MISMATCH);
+	assert_int_equal(tuf_bytes_check("hello", 5, 0, &none, NULL), KE_MISMATCH);
+	assert_int_equal(tuf_bytes_check("", 0, 0, &none, NULL), 0);
 	assert_int_equal(tuf_bytes_check("hellp", 5, 5, &both, NULL), KE_MISMATCH);
 	struct tuf_hashes bad = both;
 	bad.sha512[63] ^= 1;
@@ -209,9 +234,18 @@ static const struct tuf_row signer_rows[] = {
 	{ S(KEYS_A, "[\"" ID_A "\"]", "\"1\""), KE_SCHEMA, "role.threshold", "in quotes" },
 	{ S(KEYS_A, "[\"" ID_A "\"]", "null"), KE_SCHEMA, "role.threshold", "null" },
 	{ S(KEYS_A, "[\"" ID_A "\",\"" ID_A "\"]", "2"), KE_DUPLICATE, "role.keyids[1]", "an id twice" },
+	{ S(KEYS_2, "[\"" ID_A "\",\"" ID_B "\"]", "2"), KE_OK, NULL, "two" },
+	{ S(KEYS_2, "[\"" ID_A "\",\"" ID_B "\",\"" ID_B "\"]", "2"), KE_DUPLICATE, "role.keyids[2]",
+	        "the second one twice" },
+	{ S(KEYS_2, "[\"" ID_B "\",\"" ID_A "\",\"" ID_B "\"]", "2"), KE_DUPLICATE, "role.keyids[2]",
+	        "the first and the last" },
 	{ S(KEYS_A, "\"" ID_A "\"", "1"), KE_SCHEMA, "role.keyids", "no array" },
 	{ S(KEYS_A, "[1]", "1"), KE_SCHEMA, "role.keyids[0]", "a number" },
 	{ S(KEYS_A, "[\"\"]", "1"), KE_SCHEMA, "role.keyids[0]", "an empty id" },
+	{ S(KEYS_A, "[\"1\"]", "1"), KE_OK, NULL, "the shortest id" },
+	{ S(KEYS_A, "[\"1" A255 "\"]", "1"), KE_OK, NULL, "the longest id" },
+	{ S(KEYS_A, "[\"11" A255 "\"]", "1"), KE_SCHEMA, "role.keyids[0]", "a longer id" },
+	{ S(KEYS_A, "[\"" ID_A "\"]", "9007199254740991"), KE_OK, NULL, "the largest threshold" },
 	{ S("{\"00\":" ED_KEY(PUB_A) "}", "[\"00\"]", "1"), KE_KEY, "keys.00",
 	        "CVE-2022-29173 and kin: a false id" },
 	{ S("{\"" ID_A "\":[]}", "[]", "1"), KE_SCHEMA, NULL, "a key that is no object" },
@@ -295,6 +329,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headers_are_strict),
 		cmocka_unit_test(hashes_are_strict),
+		cmocka_unit_test(long_hashes_are_limited),
 		cmocka_unit_test(bytes_have_length_and_all_hashes),
 		cmocka_unit_test(unknown_hashes_never_match),
 		cmocka_unit_test(names_become_flat_files),

@@ -40,9 +40,6 @@ static void forms_are_strict(void **state)
 	tuf_rows_check(rows, sizeof rows / sizeof rows[0], open_root);
 }
 
-#define PUB_B  "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
-#define ID_B   "eaf1e23f6c823132f437a2eaa299a7950f7386631deff273db195bbd26209e2b"
-#define KEYS_2 "{\"" ID_A "\":" ED_KEY(PUB_A) ",\"" ID_B "\":" ED_KEY(PUB_B) "}"
 #define BOTH   "{\"keyids\":[\"" ID_A "\",\"" ID_B "\"],\"threshold\":1}"
 #define TURNED "{\"keyids\":[\"" ID_B "\",\"" ID_A "\"],\"threshold\":1}"
 #define ONLY_B "{\"keyids\":[\"" ID_B "\"],\"threshold\":1}"

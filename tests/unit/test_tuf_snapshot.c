@@ -48,7 +48,7 @@ static void roles_are_found_by_name(void **state)
 	struct tuf_snapshot *snap = parse(
 	        "{\"z.json\":{\"version\":3},\"targets.json\":{\"version\":1},\"a/b.json\":{\"version\":2}}",
 	        &tree);
-	char name[400];
+	char name[400], text[512];
 	assert_int_equal(tuf_snapshot_find(snap, "targets")->version, 1);
 	assert_int_equal(tuf_snapshot_find(snap, "a/b")->version, 2);
 	assert_int_equal(tuf_snapshot_find(snap, "z")->version, 3);
@@ -59,6 +59,17 @@ static void roles_are_found_by_name(void **state)
 	assert_null(tuf_snapshot_find(snap, name));
 	tuf_snapshot_free(snap);
 	cJSON_Delete(tree);
+	/* The longest name is found; what is longer is no name of a role, even if it is listed. */
+	for (int len = TUF_ROLE_NAME_MAX; len <= TUF_ROLE_NAME_MAX + 1; len++) {
+		name[len] = '\0';
+		snprintf(text, sizeof text, "{\"%s.json\":{\"version\":4}}", name);
+		snap = parse(text, &tree);
+		const struct tuf_meta *meta = tuf_snapshot_find(snap, name);
+		assert_int_equal(meta != NULL, len == TUF_ROLE_NAME_MAX);
+		tuf_snapshot_free(snap);
+		cJSON_Delete(tree);
+		memset(name, 'a', sizeof name);
+	}
 }
 
 static const struct {

@@ -32,6 +32,9 @@ static const struct tuf_row rows[] = {
 	{ T("{\"a\":{\"hashes\":{\"sha256\":\"" HASH "\"}}}"), KE_SCHEMA, "targets.a", "no length" },
 	{ T("{\"a\":{\"length\":-5,\"hashes\":{\"sha256\":\"" HASH "\"}}}"), KE_RANGE, "targets.a.length",
 	        "negative length" },
+	{ T("{\"a\":{\"length\":0,\"hashes\":{\"sha256\":\"" HASH "\"}}}"), KE_OK, NULL, "length zero" },
+	{ T("{\"a\":{\"length\":-1,\"hashes\":{\"sha256\":\"" HASH "\"}}}"), KE_RANGE, "targets.a.length",
+	        "length minus one" },
 	{ T("[]"), KE_SCHEMA, "targets", "an array" },
 	{ "{" HEAD("targets") "}", KE_SCHEMA, NULL, "no targets member" },
 	{ "{" HEAD("root") ",\"targets\":{}}", KE_SCHEMA, NULL, "another type" },
@@ -40,6 +43,12 @@ static const struct tuf_row rows[] = {
 	{ D("[" ROLE("\"a\"", "\"terminating\":true,\"path_hash_prefixes\":[\"00\"]") "]"), KE_OK, NULL,
 	        "by hash" },
 	{ D("[" ROLE("\"a\"", "\"terminating\":true,\"paths\":[]") "]"), KE_OK, NULL, "no patterns" },
+	{ D("[" ROLE("\"a\"", "\"terminating\":true,\"paths\":[\"\"]") "]"), KE_OK, NULL,
+	        "an empty pattern" },
+	{ D("[" ROLE("\"a\"", GOOD) "," ROLE("\"b\"", "\"terminating\":1,\"paths\":[]") "]"), KE_SCHEMA,
+	        "delegations.roles[1].terminating", "every role is looked at" },
+	{ D("[" ROLE("\"a\"", GOOD) "," ROLE("\"a\"", GOOD) "," ROLE("\"b\"", GOOD) "]"), KE_DUPLICATE, NULL,
+	        "the first name twice" },
 	{ D("[" ROLE("\"../a?\"", GOOD) "]"), KE_OK, NULL, "an odd name" },
 	{ D("[" ROLE("\"root\"", GOOD) "]"), KE_NAME, NULL, "named root" },
 	{ D("[" ROLE("\"timestamp\"", GOOD) "]"), KE_NAME, NULL, "named timestamp" },
@@ -121,6 +130,51 @@ static void names_fit_into_a_file_name(void **state)
 	}
 }
 
+static void plain_names_may_be_long(void **state)
+{
+	(void)state;
+	for (int len = TUF_ROLE_NAME_MAX; len <= TUF_ROLE_NAME_MAX + 1; len++) {
+		char text[2048];
+		const struct tuf_row row = { text, len == TUF_ROLE_NAME_MAX ? KE_OK : KE_SCHEMA,
+			"delegations.roles[0].name", "long name" };
+		snprintf(text, sizeof text, D("[" ROLE("\"%0*d\"", GOOD) "]"), len, 0);
+		tuf_rows_check(&row, 1, open_targets);
+	}
+}
+
+/* An object is handed out, anything else is as if it were not there. */
+static void custom_is_an_object(void **state)
+{
+	static const struct {
+		const char *custom;
+		bool given;
+		const char *remark;
+	} customs[] = {
+		{ "", false, "left out" },
+		{ ",\"custom\":{\"x\":1}", true, "an object" },
+		{ ",\"custom\":{}", true, "an empty object" },
+		{ ",\"custom\":7", false, "a number" },
+		{ ",\"custom\":null", false, "null" },
+		{ ",\"custom\":[]", false, "an array" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof customs / sizeof customs[0]; i++) {
+		char text[1024];
+		struct cJSON *tree;
+		struct tuf_targets *t;
+		snprintf(text, sizeof text,
+		        T("{\"a\":{\"length\":5,\"hashes\":{\"sha256\":\"" HASH "\"}%s}}"),
+		        customs[i].custom);
+		assert_int_equal(strict_parse(text, strlen(text), &strict_limits_default, &tree, NULL), 0);
+		struct place at = place_root(tree);
+		assert_int_equal(tuf_targets_parse(&at, &t, NULL), 0);
+		if ((tuf_targets_find(t, "a")->custom != NULL) != customs[i].given)
+			fail_msg("%s", customs[i].remark);
+		tuf_targets_free(t);
+		cJSON_Delete(tree);
+	}
+}
+
 static void targets_are_found_by_path(void **state)
 {
 	(void)state;
@@ -145,6 +199,8 @@ int main(void)
 		cmocka_unit_test(forms_are_strict),
 		cmocka_unit_test(paths_are_limited),
 		cmocka_unit_test(names_fit_into_a_file_name),
+		cmocka_unit_test(plain_names_may_be_long),
+		cmocka_unit_test(custom_is_an_object),
 		cmocka_unit_test(targets_are_found_by_path),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
