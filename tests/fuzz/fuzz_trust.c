@@ -1,5 +1,5 @@
 /* Three generations of one repository, and a server that answers as the input says: which timestamp, how many roots, which
- * files are changed, cut, exchanged for others or absent, over up to four refreshes of one client while time goes on. The
+ * files are changed, cut, exchanged for others or absent, over up to three refreshes of one client while time goes on. The
  * third generation has another timestamp key.
  *
  * A refresh is a head byte (2 bits timestamp, 2 bits roots, 2 bits days, new process, search), the number of edits, and
@@ -19,7 +19,7 @@
 #include "tests/support/repo_sim.h"
 
 #define GENERATIONS 3
-#define REFRESHES   4
+#define REFRESHES   3
 #define POOL_MAX    32
 #define KNOWN_MAX   64
 #define PARSED_MAX  64
