@@ -402,6 +402,8 @@ static void check_trusted(const struct repo_sim_client *client, const int versio
 	for (int role = 0; role < TUF_TOP_COUNT; role++)
 		need(trust_version(client->trust, (enum tuf_top)role) == versions[kinds[role]] &&
 		        trust_expires(client->trust, (enum tuf_top)role) > now);
+	/* Generation N has version N of these three. */
+	need(versions[SNAPSHOT] == versions[TIMESTAMP] && versions[TARGETS] == versions[SNAPSHOT]);
 }
 
 static void search(struct repo_sim_client *client, const struct repo_sim *sim, int versions[KINDS])
@@ -411,7 +413,7 @@ static void search(struct repo_sim_client *client, const struct repo_sim *sim, i
 	if (repo_sim_find(client, sim, "t", &target, NULL))
 		return;
 	int version = stored_version(client, DELEGATED);
-	need(version > 0);
+	need(version > 0 && version == versions[SNAPSHOT] - 1);
 	need(!trust_target_check(target, texts[version - 1], strlen(texts[version - 1]), NULL));
 	check_stored(client, versions);
 }
