@@ -217,7 +217,8 @@ static struct cJSON *parent_of(struct draft *d, char *at, char **last)
 struct cJSON *draft_at(struct draft *d, struct repo_sim *sim, const char *at)
 {
 	char *path = draft_expand(sim, at), *last = path;
-	struct cJSON *node = step(parent_of(d, path, &last), last);
+	struct cJSON *parent = parent_of(d, path, &last); /* which moves LAST */
+	struct cJSON *node = step(parent, last);
 
 	free(path);
 	return node;

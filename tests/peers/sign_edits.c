@@ -278,7 +278,10 @@ WRAP(deep_outside, put_first(text, "{\"x\":"
 static void byte_flipped(struct draft *d, struct buf *text, struct dice *dice)
 {
 	(void)d;
-	text->data[dice_roll(dice, (unsigned)text->len)] ^= (char)(1 << dice_roll(dice, 8));
+	/* One after the other: which operand a compiler rolls for first is its own affair. */
+	unsigned bit = dice_roll(dice, 8), at = dice_roll(dice, (unsigned)text->len);
+
+	text->data[at] ^= (char)(1 << bit);
 }
 
 static void byte_lost(struct draft *d, struct buf *text, struct dice *dice)
