@@ -73,7 +73,8 @@ static void answer(struct trust *t, const struct trust_request *rq, const char *
 	size_t len = 0;
 	bool fetch = rq->ask == TRUST_FETCH;
 
-	snprintf(path, sizeof path, "%s/%s", fetch ? dir : cache ? cache : "/nonexistent", rq->file);
+	int n = snprintf(path, sizeof path, "%s/%s", fetch ? dir : cache ? cache : "/nonexistent", rq->file);
+	check(n < 0 || n >= (int)sizeof path ? KE_TOOBIG : KE_OK, rq->file);
 	int rc = file_read(path, rq->max, &data, &len, NULL);
 	if (!rc && fetch && cache)
 		printf("%zu %s\n", len, rq->file);
