@@ -122,6 +122,16 @@ static int lock(struct depot *d, struct fault *f)
 	return rc;
 }
 
+/* The lock, and the end of what a crash interrupted. */
+static int take(struct depot *d, struct fault *f)
+{
+	int rc = lock(d, f);
+
+	if (!rc)
+		rc = stage_recover(d->dir, f);
+	return rc ? rc : pending_recover(d->dir, f);
+}
+
 /* There is nothing but a pending version 1: edit an empty repository. */
 static int begin_unborn(struct depot *d, struct fault *f)
 {
@@ -157,11 +167,7 @@ static int open_any(const char *dir, struct depot **ret, struct fault *f)
 
 	if (rc)
 		return rc;
-	rc = lock(d, f);
-	if (!rc)
-		rc = stage_recover(dir, f);
-	if (!rc)
-		rc = pending_recover(dir, f);
+	rc = take(d, f);
 	if (!rc)
 		rc = depot_conf_read(dir, &d->conf, f);
 	if (!rc)
@@ -228,11 +234,7 @@ int depot_discard(const char *dir, bool dry_run, struct buf *names, struct fault
 		rc = depot_new(dir, &d, f);
 	if (rc)
 		return rc;
-	rc = lock(d, f);
-	if (!rc)
-		rc = stage_recover(dir, f);
-	if (!rc)
-		rc = pending_recover(dir, f);
+	rc = take(d, f);
 	if (!rc)
 		rc = pending_scan(d, f);
 	for (size_t i = 0; i < d->n_waiting && !rc; i++)
@@ -533,11 +535,7 @@ int depot_init(const char *dir, const struct depot_plan *plan, int64_t now, stru
 	if (!rc)
 		rc = depot_new(dir, &d, f);
 	if (!rc)
-		rc = lock(d, f);
-	if (!rc)
-		rc = stage_recover(dir, f);
-	if (!rc)
-		rc = pending_recover(dir, f);
+		rc = take(d, f);
 	if (!rc)
 		rc = init_roles(d, plan, &k, f);
 	if (!rc)
