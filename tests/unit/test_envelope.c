@@ -103,6 +103,7 @@ static const struct {
 	{ "00", 2, false, KE_DUPLICATE,
 	        "CVE-2020-6174, tough CVE-2020-15093: one id twice refuses the file" },
 	{ "00", 1, false, KE_DUPLICATE, "even when one would do" },
+	{ "0121", 1, false, KE_DUPLICATE, "an id that is not the first one twice" },
 	{ "u0", 1, false, KE_OK, "an unknown id is passed over" },
 	{ "u", 1, false, KE_SIGNATURE, "an unknown id counts for nothing" },
 	{ "uu0", 1, false, KE_DUPLICATE, "an unknown id twice refuses the file too" },
