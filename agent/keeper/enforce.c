@@ -41,7 +41,8 @@ static bool leave_to_lookout(
 	if (candidate && candidate->policy && policy_find(candidate->policy, &key->setting->name))
 		return false;
 	was = originals_find(o, &key->setting->name);
-	if (!was || !was->wanted || strcmp(was->wanted, key->wanted) != 0)
+	if (!was || !was->wanted || was->bound != key->setting->bound ||
+	        strcmp(was->wanted, key->setting->value) != 0)
 		return false;
 	was = originals_find(o, &key->name);
 	return was && (was->value || was->lost);

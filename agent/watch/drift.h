@@ -36,8 +36,11 @@ struct drift_event {
 
 struct drift {
 	struct name key;
-	char *wanted, *old,
-	        *new_value; /* canonical, owned; old NULL: not known; new_value NULL: not there any more */
+	/* Owned, canonical; WANTED with the sign of its bound, as it is told. OLD NULL: not known; NEW_VALUE NULL: not there any
+	 * more. */
+	char *wanted, *old, *new_value;
+	char *put_right; /* owned; what a restore writes: of a bound, what meets it from NEW_VALUE */
+	enum value_bound bound;
 	enum setting_mode mode;
 	enum drift_action action;
 	enum drift_source source;

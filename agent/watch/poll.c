@@ -211,6 +211,11 @@ static void slot_lose(struct slot *s)
 	s->now = NULL;
 }
 
+static const struct value_shape *shape_of(const struct poll_want *w)
+{
+	return w->knob ? &w->knob->shape : &value_shape_text;
+}
+
 static int run_one(struct poller *p, size_t i)
 {
 	struct slot *s = &p->slots[i];
@@ -228,7 +233,8 @@ static int run_one(struct poller *p, size_t i)
 	r->before = same ? s->now : s->before;
 	r->observed = s->now;
 	r->changed = r->before && r->observed && strcmp(r->before, r->observed) != 0;
-	r->differs = r->observed && strcmp(r->observed, r->want.wanted) != 0;
+	r->differs =
+	        r->observed && !bound_holds(shape_of(&r->want), r->want.bound, r->want.wanted, r->observed);
 	return rc;
 }
 

@@ -35,8 +35,7 @@ static void unknown_drop(struct policy *p)
 			p->settings[n++] = *s;
 			continue;
 		}
-		free(s->value);
-		free(s->why);
+		setting_clear(s);
 	}
 	p->n = n;
 }
@@ -113,17 +112,61 @@ static void remark(struct buf *out, const char *text)
 	}
 }
 
+/* sysctl.d writes values, whatever is there, and excludes whole keys only. */
+static const char *inexpressible(const struct setting *s)
+{
+	if (s->bound != BOUND_NONE)
+		return "it cannot write 'at least' or 'at most'";
+	for (size_t i = 0; i < s->n_except; i++)
+		if (name_is_pattern(&s->except[i]))
+			return "it cannot exclude keys by a '*'";
+	return NULL;
+}
+
+static void export_exceptions(struct buf *out, const struct setting *s)
+{
+	char dotted[NAME_MAX_LEN + 1];
+
+	for (size_t i = 0; i < s->n_except; i++)
+		buf_fmt(out, "-%s\n", name_dotted(&s->except[i], dotted, sizeof dotted));
+}
+
 static void export_setting(struct buf *out, const struct setting *s)
 {
 	char dotted[NAME_MAX_LEN + 1];
+	const char *why_not = inexpressible(s);
 
 	name_dotted(&s->name, dotted, sizeof dotted);
 	if (s->why)
 		remark(out, s->why);
-	if (s->mode == SETTING_AUDIT)
+	if (why_not)
+		buf_fmt(out, "# left out, %s: %s = %s%s\n", why_not, dotted, bound_sign(s->bound), s->value);
+	else if (s->mode == SETTING_AUDIT)
 		buf_fmt(out, "# only watched, never written: %s = %s\n", dotted, s->value);
 	else
 		buf_fmt(out, "%s%s = %s\n", s->optional ? "-" : "", dotted, s->value);
+	if (!why_not && s->mode != SETTING_AUDIT)
+		export_exceptions(out, s);
+}
+
+/* A file that says less than the policy is written only on demand. */
+static int export_check(const struct ctl *c, const struct policy_file *p, struct fault *f)
+{
+	char dotted[NAME_MAX_LEN + 1];
+
+	for (size_t i = 0; i < p->policy->n; i++) {
+		const struct setting *s = &p->policy->settings[i];
+		const char *why_not = inexpressible(s);
+		if (!why_not)
+			continue;
+		name_dotted(&s->name, dotted, sizeof dotted);
+		if (!args_has(&c->args, "skip-errors"))
+			return fault_set(f, KE_UNSUPPORTED, dotted,
+			        "give plain values, or leave such settings out with --skip-errors",
+			        "sysctl.d cannot hold this setting: %s", why_not);
+		ctl_warn(c, "warning: %s is left out of the sysctl.d text: %s", dotted, why_not);
+	}
+	return KE_OK;
 }
 
 int ctl_policy_export(struct ctl *c)
@@ -134,6 +177,8 @@ int ctl_policy_export(struct ctl *c)
 	struct fault f = { 0 };
 	int rc = policy_file_read(c->args.words[0], NULL, &p, &f);
 
+	if (!rc)
+		rc = export_check(c, &p, &f);
 	if (!rc) {
 		buf_fmt(&text, "# policy %s version %" PRId64 ", exported by kedge; see sysctl.d(5)\n",
 		        p.policy->name, p.policy->version);

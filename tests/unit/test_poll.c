@@ -165,6 +165,31 @@ static void one_key_and_our_own_write(void **state)
 	assert_int_equal(poller_find(p, name_of(2)), 2);
 }
 
+/* A value on the allowed side of a bound is as wanted, whatever it is. */
+static void bounds(void **state)
+{
+	static const struct {
+		enum value_bound b;
+		const char *now;
+		bool differs;
+	} rows[] = { { BOUND_AT_LEAST, "60", false }, { BOUND_AT_LEAST, "30", false },
+		{ BOUND_AT_LEAST, "29", true }, { BOUND_AT_MOST, "15", false }, { BOUND_AT_MOST, "31", true },
+		{ BOUND_NONE, "31", true } };
+	(void)state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct poll_want w[] = { want(0), want(1) };
+		w[0].bound = rows[i].b;
+		w[1].bound = BOUND_AT_LEAST;
+		assert_int_equal(poller_set(p, w, 2), 0);
+		set_value(keys[0], rows[i].now);
+		set_value(keys[1], i % 2 ? "8192 131072 6291456" : "8192 131072 6291455");
+		const struct poll_row *r = run(2);
+		assert_int_equal(r[0].differs, rows[i].differs);
+		assert_int_equal(r[1].differs, i % 2 == 0);
+	}
+}
+
 static void another_plan(void **state)
 {
 	(void)state;
@@ -199,6 +224,6 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = { T(changes), T(gone_and_back), T(one_key_and_our_own_write),
-		T(another_plan), cmocka_unit_test(intervals) };
+		T(bounds), T(another_plan), cmocka_unit_test(intervals) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
