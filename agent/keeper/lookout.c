@@ -117,6 +117,26 @@ static void events_expire(struct keeper *k)
 	k->n_events = kept;
 }
 
+/* Keys that are gone, and those that were made anew: no drift, appear.c's. Returns how many of the latter differ. */
+static size_t gone_or_reborn(struct keeper *k, const struct poll_row *rows, size_t n)
+{
+	size_t differ = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!rows[i].reborn && rows[i].err != ENOENT)
+			continue;
+		any = true;
+		differ += rows[i].differs;
+		for (size_t j = 0; rows[i].reborn && j < k->plan->n; j++)
+			if (name_cmp(&k->plan->keys[j].name, &rows[i].want.name) == 0)
+				k->plan->keys[j].outcome = OUTCOME_PENDING;
+	}
+	if (any)
+		appear_soon(k);
+	return differ;
+}
+
 /* Look at all keys once. */
 static void look(struct keeper *k)
 {
@@ -134,6 +154,7 @@ static void look(struct keeper *k)
 	}
 	for (size_t i = 0; i < n; i++)
 		drifted += rows[i].differs;
+	drifted -= gone_or_reborn(k, rows, n);
 	bool was_fighting = contest_next(k->contest, era_now(k)) != INT64_MAX;
 	for (size_t i = 0; i < list.n; i++) {
 		settle(k, &list.rows[i]);

@@ -51,7 +51,7 @@ static const struct drift_event *explain(
 /* Is R a drift, and what is to be done? */
 static bool decide(const struct poll_row *r, struct contest *contest, int64_t now, enum drift_action *ret)
 {
-	if (!r->differs)
+	if (!r->differs || r->reborn)
 		return false;
 	if (r->want.mode != SETTING_ENFORCE) {
 		*ret = DRIFT_REPORTED;

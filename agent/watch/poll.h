@@ -37,7 +37,10 @@ struct poll_row {
 	const char *observed; /* canonical, now; NULL: err */
 	int err;              /* errno of open or read; ENOENT: not there */
 	bool changed;         /* observed differs from before, both known */
-	bool differs;         /* observed is known and is not wanted: another value, or beyond the bound */
+	/* The key is another one of the same name than the last run saw, or was not there then: its interface went and came. What
+	 * it holds is the kernel's own. */
+	bool reborn;
+	bool differs; /* observed is known and is not wanted: another value, or beyond the bound */
 };
 
 struct poller;

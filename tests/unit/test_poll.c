@@ -142,6 +142,9 @@ static void gone_and_back(void **state)
 	assert_int_equal(r[2].err, 0);
 	assert_true(r[2].differs && !r[2].before);
 	assert_string_equal(r[2].observed, "0");
+	assert_true(r[2].reborn && !r[0].reborn); /* the kernel's own value, and nobody's */
+	r = run(3);
+	assert_true(r[2].differs && !r[2].reborn);
 }
 
 static void one_key_and_our_own_write(void **state)
