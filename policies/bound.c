@@ -43,7 +43,7 @@ static bool numbers_read(const struct value_shape *shape, const char *text, stru
 	while (*text) {
 		char *end;
 		const char *digits = text + (*text == '-');
-		if (ret->n == want || ret->n == VALUE_MAX_ELEMENTS || *digits < '0' || *digits > '9' ||
+		if (ret->n == want || *digits < '0' || *digits > '9' ||
 		        (*digits == '0' && (digits != text || (digits[1] && digits[1] != ' '))))
 			return false;
 		errno = 0;

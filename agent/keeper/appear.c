@@ -15,9 +15,12 @@
 #include "agent/keeper/resolve.h"
 #include "proto/log.h"
 
-#define PENDING_MS 1000 /* between two looks for pending keys, as many as a poll takes at once */
-#define FULL_TURNS                                                                                           \
-	10 /* every so many of them, and as often when only patterns wait, all keys are looked at */
+/* At least so long between two looks that links ask for: containers come and go in crowds. */
+#define LINKS_MS 250
+/* Between two looks for pending keys, as many as a poll takes at once. */
+#define PENDING_MS 1000
+/* After so many of them, and as often when only patterns wait, all keys are looked at. */
+#define FULL_TURNS 10
 
 static bool waits(const struct plan_key *k)
 {
@@ -53,6 +56,9 @@ void appear_plan(struct keeper *k)
 	size_t pending = pending_count(k->plan);
 	int64_t ms = poll_interval_ms(pending, PENDING_MS);
 
+	/* A look at all of them is due already. */
+	if (k->absent_turns >= FULL_TURNS && ev_is_active(&k->absent))
+		return;
 	if (!pending)
 		ms = FULL_TURNS * poll_interval_ms(k->plan->n, PENDING_MS);
 	ev_timer_stop(k->loop, &k->absent);
@@ -176,6 +182,7 @@ void appear_look(struct keeper *k)
 	struct fault f = { 0 };
 
 	k->absent_turns = 0;
+	k->appear_ms = clock_boot_ms(k->clock);
 	if (!k->plan)
 		return;
 	if (k->pending.active || k->held_back || enforce_plan(k, &merged, &now, &f)) {
@@ -224,7 +231,12 @@ static void links_ready(struct ev_loop *loop, ev_io *w, int revents)
 		ev_io_stop(loop, w);
 		return;
 	}
-	appear_look(k);
+	if (!k->plan || !(has_patterns(k->merged) || pending_count(k->plan)))
+		return; /* an explicit key that goes is noticed by the poll */
+	int64_t since = clock_boot_ms(k->clock) - k->appear_ms,
+	        pause = poll_interval_ms(k->plan->n, LINKS_MS);
+	k->absent_turns = FULL_TURNS;
+	look_after(k, since >= pause ? 0 : pause - since);
 }
 
 void appear_start(struct keeper *k, int fd)

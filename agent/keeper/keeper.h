@@ -82,6 +82,7 @@ struct keeper {
 	ev_timer deadline, reconfirm, absent;
 	ev_io links_io;        /* interfaces came or went */
 	unsigned absent_turns; /* of the timer since all keys were looked at */
+	int64_t appear_ms;     /* boot time when all keys were looked at for new ones */
 
 	struct verify *verify;
 	struct assignment *assignment; /* the last news; NULL before */
