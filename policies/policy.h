@@ -77,7 +77,8 @@ int policy_append_bound(struct policy *p, const struct name *n, enum value_bound
 /* Append a copy of S, all but its source line. Errors as policy_append(). */
 int policy_append_copy(struct policy *p, const struct setting *s, struct setting **ret, struct fault *f);
 const struct setting *policy_find(const struct policy *p, const struct name *n);
-/* Keys that N names are not meant by the pattern S. KE_VALUE: S is no pattern, or N is not narrower than it; KE_DUPLICATE,
+/* Keys that N names are not meant by the pattern S. Below conf and neigh, "all" and "default" are not meant by a "*" anyway: 0, and
+ * nothing is kept. KE_VALUE: S is no pattern, or N is not narrower than it; KE_DUPLICATE,
  * KE_TOOBIG, KE_NOMEM. */
 int setting_except(struct setting *s, const struct name *n, struct fault *f);
 /* Is N one of the N_EXCEPT keys and patterns in EXCEPT? */

@@ -40,6 +40,8 @@ int setting_except(struct setting *s, const struct name *n, struct fault *f)
 		return fault_set(f, KE_VALUE, name_dotted(n, key, sizeof key),
 		        "write the key itself with the interface's name in the place of the '*'",
 		        "the setting does not mean this key, or means nothing else");
+	if (!name_covers(&s->name, n))
+		return KE_OK;
 	for (size_t i = 0; i < s->n_except; i++)
 		if (name_cmp(&s->except[i], n) == 0)
 			return fault_set(f, KE_DUPLICATE, name_dotted(n, key, sizeof key), "keep one of them",

@@ -65,6 +65,18 @@ static void exceptions_are_checked(void **state)
 	}
 }
 
+/* systemd's own file excludes conf.all from conf.*: to us that says nothing new. */
+static void what_is_not_meant_needs_no_exception(void **state)
+{
+	struct setting s = setting_of("net.ipv4.conf.*.rp_filter", "1");
+	(void)state;
+
+	except(&s, "net.ipv4.conf.all.rp_filter");
+	except(&s, "net.ipv4.conf.default.rp_filter");
+	assert_int_equal(s.n_except, 0);
+	setting_clear(&s);
+}
+
 static void exceptions_are_counted(void **state)
 {
 	struct setting s = setting_of("net.ipv4.conf.*.rp_filter", "1");
@@ -183,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exceptions_are_checked),
 		cmocka_unit_test(exceptions_are_counted),
+		cmocka_unit_test(what_is_not_meant_needs_no_exception),
 		cmocka_unit_test(which_keys_are_meant),
 		cmocka_unit_test(what_is_the_same),
 		cmocka_unit_test(what_holds),
