@@ -59,6 +59,7 @@ static const char *const types[] = { [VALUE_TEXT] = "text",
 	[VALUE_HEX] = "hex",
 	NULL };
 static const char *const roundings[] = { "as_is", "up_pow2", "up_512", NULL };
+static const char *const unlimiteds[] = { "none", "negative", "zero", NULL };
 static const char *const scopes[] = { "netns", "host", "host_shown", "host_wide", NULL };
 static const char *const dangers[] = { "plain", "trigger", "one_way", "secret", NULL };
 
@@ -155,20 +156,24 @@ static int read_kernel(const struct place *knob, const char *member, uint32_t *r
 
 static int read_shape(const struct place *knob, struct value_shape *shape, struct fault *f)
 {
-	unsigned type, rounding;
+	unsigned type, rounding, unlimited;
 	int64_t count;
 	int rc;
 	if ((rc = read_word(knob, "type", types, &type, f)) ||
 	        (rc = read_opt_word(knob, "rounding", roundings, &rounding, VALUE_AS_IS, f)) ||
+	        (rc = read_opt_word(knob, "unlimited", unlimiteds, &unlimited, VALUE_UNLIMITED_NONE, f)) ||
 	        (rc = read_opt_int(knob, "count", 1, VALUE_MAX_ELEMENTS, &count, 0, f)))
 		return rc;
 	*shape = (struct value_shape){ .type = (enum value_type)type,
 		.rounding = (enum value_rounding)rounding,
+		.unlimited = (enum value_unlimited)unlimited,
 		.count = (unsigned char)count,
 		.has_min = read_has(knob, "min"),
 		.has_max = read_has(knob, "max") };
 	if ((type == VALUE_VECTOR) != (count != 0))
 		return place_fault(knob, f, KE_SCHEMA, NULL, "a vector has a count, nothing else has");
+	if (unlimited != VALUE_UNLIMITED_NONE && type != VALUE_INT)
+		return place_fault(knob, f, KE_SCHEMA, NULL, "only one integer can mean no limit");
 	if ((rc = read_opt_int(knob, "min", -STRICT_INT_MAX, STRICT_INT_MAX, &shape->min, 0, f)) ||
 	        (rc = read_opt_int(knob, "max", -STRICT_INT_MAX, STRICT_INT_MAX, &shape->max, 0, f)))
 		return rc;
@@ -216,10 +221,10 @@ static int check_default(struct compiler *c, const struct place *knob, const str
 
 static int read_knob(struct compiler *c, const struct place *knob, struct entry *e, struct fault *f)
 {
-	static const char *const members[] = { "key", "type", "count", "min", "max", "rounding", "unit",
-		"words", "scope", "read_only", "danger", "added", "removed", "obsolete", "module", "default",
-		"default_rule", "bounds_note", "effect", "meaning", "hazards", "relations", "also_changes",
-		"after", "after_raised", "history", "sources", NULL };
+	static const char *const members[] = { "key", "type", "count", "min", "max", "rounding", "unlimited",
+		"unit", "words", "scope", "read_only", "danger", "added", "removed", "obsolete", "module",
+		"default", "default_rule", "bounds_note", "effect", "meaning", "hazards", "relations",
+		"also_changes", "after", "after_raised", "history", "sources", NULL };
 	const char *key;
 	int rc;
 	if ((rc = read_members(knob, members, f)) ||
@@ -362,8 +367,9 @@ static void emit_knob(FILE *out, struct compiler *c, const struct entry *e)
 {
 	const struct value_shape *s = &e->shape;
 	fprintf(out, "\t{\n\t\t.path = \"%s\",\n", e->name.path);
-	fprintf(out, "\t\t.shape = { .type = %d, .count = %d, .rounding = %d, .has_min = %d, .has_max = %d,",
-	        (int)s->type, s->count, (int)s->rounding, s->has_min, s->has_max);
+	fprintf(out, "\t\t.shape = { .type = %d, .count = %d, .rounding = %d, .unlimited = %d,", (int)s->type,
+	        s->count, (int)s->rounding, (int)s->unlimited);
+	fprintf(out, " .has_min = %d, .has_max = %d,", s->has_min, s->has_max);
 	fprintf(out, " .min = INT64_C(%" PRId64 "), .max = INT64_C(%" PRId64 ") },\n", s->min, s->max);
 	fprintf(out, "\t\t.scope = %u, .danger = %u, .read_only = %d,\n", e->scope, e->danger, e->read_only);
 	fprintf(out, "\t\t.added = %" PRIu32 ", .removed = %" PRIu32 ", .obsolete = %" PRIu32 ",\n", e->added,

@@ -256,26 +256,45 @@ static void comment_append(struct buf *b, const char *text)
 	}
 }
 
+/* The value that a bound comes to on the target, as far as its present value is known; else the bound itself. */
+static int value_met(const struct setting *s, const struct lint_target *t, char **ret)
+{
+	const char *now = t->current && !name_is_pattern(&s->name) ? t->current(t->ctx, &s->name) : NULL;
+	char *canonical = NULL;
+	int rc = now ? value_observed(knowledge_shape(&s->name), now, strlen(now), &canonical) : 0;
+	if (rc == 0)
+		rc = setting_wanted(s, canonical, ret);
+	free(canonical);
+	return rc;
+}
+
 int lint_policy(const struct policy *p, const struct lint_target *target, struct lint_report **ret)
 {
 	struct conf conf = { 0 };
 	struct buf text = BUF_INIT(64 << 20);
+	int rc = 0;
 	conf.lines = calloc(p->n + 1, sizeof conf.lines[0]);
 	if (!conf.lines)
 		return KE_NOMEM;
 	comment_append(&text, p->description);
-	for (size_t i = 0; i < p->n; i++) {
+	for (size_t i = 0; i < p->n && rc == 0; i++) {
 		const struct setting *s = &p->settings[i];
+		char *value = NULL;
+		rc = value_met(s, target, &value);
 		conf.lines[conf.n_lines++] = (struct conf_line){ .line = s->line,
 			.name = s->name,
-			.value = s->value,
+			.value = value,
 			.remark = s->why,
 			.optional = s->optional };
 		comment_append(&text, s->why);
 	}
-	int rc = buf_take(&text, &conf.text, NULL);
+	if (rc == 0)
+		rc = buf_take(&text, &conf.text, NULL);
 	if (rc == 0)
 		rc = run(&conf, target, true, ret);
+	buf_free(&text);
+	for (size_t i = 0; i < conf.n_lines; i++)
+		free(conf.lines[i].value);
 	free(conf.text);
 	free(conf.lines);
 	return rc;

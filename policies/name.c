@@ -153,6 +153,30 @@ bool name_match_path(const char *pattern, const char *path)
 	}
 }
 
+/* Is segment I of N one of the two entries that stand for every interface, or for future ones? */
+static bool is_broad(const struct name *n, unsigned i)
+{
+	const char *up, *seg;
+	size_t up_len, len;
+	if (i == 0 || !name_segment(n, i - 1, &up, &up_len) || !name_segment(n, i, &seg, &len))
+		return false;
+	return ((up_len == 4 && memcmp(up, "conf", 4) == 0) ||
+	               (up_len == 5 && memcmp(up, "neigh", 5) == 0)) &&
+	       ((len == 3 && memcmp(seg, "all", 3) == 0) || (len == 7 && memcmp(seg, "default", 7) == 0));
+}
+
+bool name_covers(const struct name *pattern, const struct name *n)
+{
+	const char *seg;
+	size_t len;
+	if (!name_match(pattern, n))
+		return false;
+	for (unsigned i = 0; name_segment(pattern, i, &seg, &len); i++)
+		if (len == 1 && *seg == '*' && is_broad(n, i))
+			return false;
+	return true;
+}
+
 bool name_is_pattern(const struct name *n)
 {
 	/* name_parse() lets '*' through only as "*" or "**". */

@@ -37,7 +37,10 @@ unsigned name_segments(const struct name *n);
 /* Does N match PATTERN? A pattern is a name whose segments may be "*" (any one segment) or, as the last one, "**"
  * (any rest of one or more segments). name_parse() accepts both as segments. */
 bool name_match(const struct name *pattern, const struct name *n);
-/* The same on two texts in path form (segments joined by '/'). */
+/* Does a setting for PATTERN mean N? As name_match(), but below "conf" and "neigh" a "*" stands for interfaces only: "all" and
+ * "default" must be named. */
+bool name_covers(const struct name *pattern, const struct name *n);
+/* The same as name_match() on two texts in path form (segments joined by '/'). */
 bool name_match_path(const char *pattern, const char *path);
 /* True if a segment of N is a wildcard. */
 bool name_is_pattern(const struct name *n);

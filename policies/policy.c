@@ -90,15 +90,15 @@ static int settings_grow(struct policy *p)
 	return 0;
 }
 
-int policy_append(struct policy *p, const struct name *n, const char *value, const char *why,
-        struct setting **ret, struct fault *f)
+int policy_append_bound(struct policy *p, const struct name *n, enum value_bound b, const char *value,
+        const char *why, struct setting **ret, struct fault *f)
 {
-	struct setting s = { .name = *n, .knob = knowledge_find(n) };
+	struct setting s = { .name = *n, .knob = knowledge_find(n), .bound = b };
 	char key[NAME_MAX_LEN + 1];
 	int rc = key_check(p, n, s.knob, f);
 	if (rc)
 		return rc;
-	rc = value_wanted(s.knob ? &s.knob->shape : &value_shape_text, value, strlen(value), &s.value, f);
+	rc = bound_value(s.knob ? &s.knob->shape : &value_shape_text, b, value, strlen(value), &s.value, f);
 	if (rc) {
 		fault_at(f, "%s", name_dotted(n, key, sizeof key));
 		return rc;
@@ -111,6 +111,34 @@ int policy_append(struct policy *p, const struct name *n, const char *value, con
 	p->settings[p->n++] = s;
 	if (ret)
 		*ret = &p->settings[p->n - 1];
+	return 0;
+}
+
+int policy_append(struct policy *p, const struct name *n, const char *value, const char *why,
+        struct setting **ret, struct fault *f)
+{
+	return policy_append_bound(p, n, BOUND_NONE, value, why, ret, f);
+}
+
+int policy_append_copy(struct policy *p, const struct setting *s, struct setting **ret, struct fault *f)
+{
+	struct setting *to;
+	int rc = policy_append_bound(p, &s->name, s->bound, s->value, s->why, &to, f);
+	if (rc)
+		return rc;
+	to->mode = s->mode;
+	to->required = s->required;
+	to->optional = s->optional;
+	to->release = s->release;
+	if ((s->held && !(to->held = strdup(s->held))) ||
+	        (s->n_except && !(to->except = malloc(s->n_except * sizeof *to->except))))
+		return fault_set(f, KE_NOMEM, NULL, NULL, "%s",
+		        err_text(KE_NOMEM)); /* it stays, and is freed with P */
+	if (s->n_except)
+		memcpy(to->except, s->except, s->n_except * sizeof *to->except);
+	to->n_except = s->n_except;
+	if (ret)
+		*ret = to;
 	return 0;
 }
 
@@ -160,9 +188,34 @@ static int value_read(
 	return rc ? rc : out->rc;
 }
 
+/* The member "except": names of the same form as the setting's. */
+static int read_except(const struct place *setting, struct setting *s, struct fault *f)
+{
+	struct place list, item = { 0 };
+	char path[160];
+	int rc = read_has(setting, "except") ? read_array(setting, "except", &list, f) : KE_NOENT;
+	if (rc)
+		return rc == KE_NOENT ? 0 : rc;
+	while (place_next(&list, &item)) {
+		const char *text;
+		struct name n;
+		if ((rc = place_string(&item, 1, 2 * NAME_MAX_LEN, &text, f)))
+			return rc;
+		rc = name_parse(text, strlen(text), &n, f);
+		if (rc == 0)
+			rc = setting_except(s, &n, f);
+		if (rc) {
+			fault_at(f, "%s", place_path(&item, path, sizeof path));
+			return rc;
+		}
+	}
+	return 0;
+}
+
 static int read_setting(const struct place *at, struct policy *p, struct fault *f)
 {
-	static const char *const members[] = { "key", "value", "why", "mode", "required", "optional", NULL };
+	static const char *const members[] = { "key", "value", "why", "mode", "required", "optional",
+		"except", NULL };
 	struct buf value = BUF_INIT(VALUE_MAX_LEN + 1);
 	const char *key, *why;
 	struct setting *s;
@@ -190,7 +243,9 @@ static int read_setting(const struct place *at, struct policy *p, struct fault *
 	rc = value_read(at, knowledge_shape(&n), &value, f);
 	if (rc)
 		goto out;
-	rc = policy_append(p, &n, buf_text(&value), why, &s, f);
+	const char *text = buf_text(&value);
+	enum value_bound bound = bound_take(&text);
+	rc = policy_append_bound(p, &n, bound, text, why, &s, f);
 	if (rc) {
 		fault_at(f, rc == KE_CEILING || rc == KE_DUPLICATE || rc == KE_NAME ? "%s.key" : "%s.value",
 		        path);
@@ -199,6 +254,7 @@ static int read_setting(const struct place *at, struct policy *p, struct fault *
 	s->mode = (enum setting_mode)mode;
 	s->required = required;
 	s->optional = optional;
+	rc = read_except(at, s, f);
 out:
 	if (rc && value.rc)
 		fault_set(f, value.rc, path, NULL, "%s", err_text(value.rc));
@@ -261,12 +317,30 @@ out:
 	return rc;
 }
 
+static void value_print(const struct setting *s, struct jsonw *w)
+{
+	char text[VALUE_MAX_ELEMENTS * 24 + 4];
+	if (s->bound == BOUND_NONE) {
+		jsonw_string(w, "value", s->value);
+		return;
+	}
+	/* Only numbers have a bound. */
+	snprintf(text, sizeof text, "%s%s", bound_sign(s->bound), s->value);
+	jsonw_string(w, "value", text);
+}
+
 static void setting_print(const struct setting *s, struct jsonw *w)
 {
 	char key[NAME_MAX_LEN + 1];
 	jsonw_object(w, NULL);
 	jsonw_string(w, "key", name_dotted(&s->name, key, sizeof key));
-	jsonw_string(w, "value", s->value);
+	value_print(s, w);
+	if (s->n_except) {
+		jsonw_array(w, "except");
+		for (size_t i = 0; i < s->n_except; i++)
+			jsonw_string(w, NULL, name_dotted(&s->except[i], key, sizeof key));
+		jsonw_array_end(w);
+	}
 	jsonw_opt_string(w, "why", s->why);
 	if (s->mode != SETTING_ENFORCE)
 		jsonw_string(w, "mode", modes[s->mode]);
@@ -305,10 +379,8 @@ void policy_free(struct policy *p)
 {
 	if (!p)
 		return;
-	for (size_t i = 0; i < p->n; i++) {
-		free(p->settings[i].value);
-		free(p->settings[i].why);
-	}
+	for (size_t i = 0; i < p->n; i++)
+		setting_clear(&p->settings[i]);
 	free(p->settings);
 	selector_free(p->selector);
 	free(p->description);

@@ -231,16 +231,29 @@ static int name_issue(struct reading *r, struct span key, const struct fault *f)
 	        "correct the name, or put '#' in front if the line is a comment", "%s", f->what);
 }
 
+static int exclusion_add(struct reading *r, const struct name *name)
+{
+	struct conf *c = r->conf;
+	if (c->n_exclusions == CONF_MAX_LINES)
+		return KE_TOOBIG;
+	int rc = grow((void **)&c->exclusions, c->n_exclusions, sizeof *c->exclusions);
+	if (rc == 0)
+		c->exclusions[c->n_exclusions++] = (struct conf_exclusion){ r->line, *name };
+	return rc;
+}
+
 /* A line without '=': sysctl.d's exclusion "-KEY", or prose that lost its '#'. */
 static int no_assignment(struct reading *r, struct span line, bool dash)
 {
 	struct name name;
 	char shown[81];
 	snprintf(shown, sizeof shown, "%.*s", (int)cut(line, 80), line.at);
-	if (dash && (name_parse(line.at, line.len, &name, NULL) == 0 || memchr(line.at, '*', line.len)))
-		return issue_add(r->conf, r->line, CONF_NOTE, KE_SYNTAX, shown,
-		        "name the interfaces that are meant instead of excluding some",
-		        "an exclusion from a glob; kedge takes none");
+	if (dash && memchr(line.at, '*', line.len))
+		return issue_add(r->conf, r->line, CONF_WARNING, KE_SYNTAX, shown,
+		        "name the keys that are meant",
+		        "an exclusion with a '*' excludes nothing: sysctl.d takes whole keys there");
+	if (dash && name_parse(line.at, line.len, &name, NULL) == 0)
+		return exclusion_add(r, &name);
 	bool wide = strstr(shown, "\xef\xbc\x9d") != NULL;
 	return issue_add(r->conf, r->line, CONF_ERROR, KE_SYNTAX, NULL,
 	        wide ? "write the ASCII '='" : "put '#' in front if the line is a comment",
@@ -340,6 +353,7 @@ void conf_free(struct conf *c)
 		free(c->issues[i].todo);
 	}
 	free(c->lines);
+	free(c->exclusions);
 	free(c->issues);
 	free(c->text);
 	free(c);
@@ -395,14 +409,48 @@ static bool overridden(const struct conf *c, size_t i)
 	for (size_t j = i + 1; j < c->n_lines; j++)
 		if (name_cmp(&c->lines[i].name, &c->lines[j].name) == 0)
 			return true;
+	for (size_t j = 0; j < c->n_exclusions; j++)
+		if (c->exclusions[j].line > c->lines[i].line &&
+		        name_cmp(&c->lines[i].name, &c->exclusions[j].name) == 0)
+			return true;
 	return false;
+}
+
+/* The exclusion E as an exception of every pattern in P that means its key. */
+static int exclusion_apply(struct conf *c, const struct conf_exclusion *e, struct policy *p)
+{
+	char key[NAME_MAX_LEN + 1];
+	bool used = false;
+	name_dotted(&e->name, key, sizeof key);
+	for (size_t i = 0; i < p->n; i++) {
+		struct setting *s = &p->settings[i];
+		struct fault f = { 0 };
+		if (!name_is_pattern(&s->name) || !name_match(&s->name, &e->name))
+			continue;
+		int rc = setting_except(s, &e->name, &f);
+		used = true;
+		if (rc == KE_NOMEM)
+			return rc;
+		if (rc && rc != KE_DUPLICATE &&
+		        (rc = issue_add(c, e->line, CONF_ERROR, rc, key, NULL, "%s", f.what)))
+			return rc;
+	}
+	return used ? 0
+	            : issue_add(c, e->line, CONF_NOTE, KE_SYNTAX, key, "remove the line",
+	                      "excluded from no key with a '*' of this file");
 }
 
 static int line_to_setting(struct conf *c, const struct conf_line *l, struct policy *p)
 {
 	struct fault f = { 0 };
 	struct setting *s;
-	int rc = policy_append(p, &l->name, l->value, l->remark, &s, &f);
+	const char *value = l->value;
+	int rc = KE_VALUE;
+	if (bound_take(&value) != BOUND_NONE)
+		fault_set(&f, rc, NULL, "write the number alone, or write it so in a policy document",
+		        "only policy documents know values like >=N");
+	else
+		rc = policy_append(p, &l->name, l->value, l->remark, &s, &f);
 	if (rc == KE_NOMEM)
 		return rc;
 	if (rc)
@@ -419,6 +467,8 @@ int conf_to_policy(struct conf *c, const char *name, struct policy **ret, struct
 	for (size_t i = 0; i < c->n_lines && rc == 0; i++)
 		if (!overridden(c, i))
 			rc = line_to_setting(c, &c->lines[i], p);
+	for (size_t i = 0; i < c->n_exclusions && rc == 0; i++)
+		rc = exclusion_apply(c, &c->exclusions[i], p);
 	if (rc) {
 		policy_free(p);
 		return fault_set(f, rc, NULL, NULL, "%s", err_text(rc));

@@ -34,9 +34,17 @@ struct conf_line {
 	bool optional; /* "-" prefix */
 };
 
+/* A line "-KEY" without "=", as in sysctl.d(5): no pattern of the file, before or behind it, means KEY. */
+struct conf_exclusion {
+	unsigned line;
+	struct name name;
+};
+
 struct conf {
 	struct conf_line *lines;
 	size_t n_lines;
+	struct conf_exclusion *exclusions;
+	size_t n_exclusions;
 	struct conf_issue *issues;
 	size_t n_issues;
 	char *text; /* the whole file as valid UTF-8 text, for rules that search the comments */
@@ -48,7 +56,8 @@ int conf_parse(const char *text, size_t len, struct conf **ret, struct fault *f)
 void conf_free(struct conf *c);
 /* The settings of C as a policy named NAME, the last assignment of a key winning. Lines whose value does not fit the
  * key or whose key is unknown to the knowledge base add an issue to C; unknown keys are still put into the policy
- * (knob NULL), values that do not fit and keys on the never-list are not. Remarks become the settings' "why". */
+ * (knob NULL), values that do not fit and keys on the never-list are not. Remarks become the settings' "why", exclusions the exceptions of the patterns that
+ * they are from; one that also follows the key's own assignment takes that back. */
 int conf_to_policy(struct conf *c, const char *name, struct policy **ret, struct fault *f);
 
 /* "note", "warning", "error" */

@@ -33,6 +33,13 @@ enum value_rounding {
 	VALUE_UP_512,  /* next multiple of 512: nf_conntrack_buckets (4 KiB pages) */
 };
 
+/* Which number of a key means "no limit", and so more than any other (bound.h). */
+enum value_unlimited {
+	VALUE_UNLIMITED_NONE,
+	VALUE_UNLIMITED_NEGATIVE, /* every negative one: tcp_max_tw_buckets */
+	VALUE_UNLIMITED_ZERO,     /* 0: nf_conntrack_max */
+};
+
 #define VALUE_MAX_ELEMENTS 8
 #define VALUE_MAX_LEN      65536 /* canonical text; port lists are the long ones */
 
@@ -41,6 +48,7 @@ struct value_shape {
 	enum value_type type;
 	unsigned char count; /* VALUE_VECTOR: elements; else 0 */
 	enum value_rounding rounding;
+	enum value_unlimited unlimited;
 	bool has_min, has_max;
 	int64_t min, max;
 };

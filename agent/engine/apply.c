@@ -71,7 +71,7 @@ static bool key_agreed(struct procsys_key *pk, struct plan_key *k)
 	k->err = key_canonical(pk, k, &now);
 	if (k->err) {
 		k->outcome = OUTCOME_REFUSED;
-	} else if (strcmp(now, k->wanted) == 0) {
+	} else if (plan_key_holds(k, now)) {
 		k->outcome = OUTCOME_ALREADY;
 	} else if (!k->coupled && strcmp(now, k->old) != 0) {
 		k->outcome = OUTCOME_CONFLICT;
@@ -157,7 +157,7 @@ static int coupled_check(struct transaction *t, struct fault *f)
 			k->err = key_canonical(&pk, k, &now);
 			procsys_key_close(&pk);
 		}
-		if (!k->err && strcmp(now, k->wanted) == 0) {
+		if (!k->err && plan_key_holds(k, now)) {
 			free(now);
 			continue;
 		}

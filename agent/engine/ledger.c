@@ -19,10 +19,16 @@ static int wanted_set(struct originals *o, const struct setting *s)
 		return rc;
 	free(row->wanted);
 	row->wanted = strdup(s->value);
+	row->bound = s->bound;
 	row->mode = s->mode;
 	row->required = s->required;
 	row->optional = s->optional;
-	return row->wanted ? KE_OK : KE_NOMEM;
+	free(row->except);
+	row->except = s->n_except ? malloc(s->n_except * sizeof *row->except) : NULL;
+	row->n_except = row->except ? s->n_except : 0;
+	if (row->except)
+		memcpy(row->except, s->except, s->n_except * sizeof *row->except);
+	return row->wanted && row->n_except == s->n_except ? KE_OK : KE_NOMEM;
 }
 
 /* Keys that have their value already: what they hold is their original, unless the file that knew better is damaged. */
@@ -62,7 +68,7 @@ static int policy_enter(struct originals *o, const struct policy *p, const struc
 	return KE_OK;
 }
 
-/* Same policy, and the rows that it wants have the same modes? Values are covered by the hash. */
+/* Same policy, and the rows that it wants have the same modes? Values and exceptions are covered by the hash. */
 static bool in_force(struct originals *o, const struct policy *p, const struct plan *pl)
 {
 	if (strcmp(o->policy, p->name) != 0 || o->version != p->version ||
@@ -78,8 +84,8 @@ static bool in_force(struct originals *o, const struct policy *p, const struct p
 			at = 0;
 		if (s->release && (!row || !row->wanted))
 			continue;
-		if (s->release || !row || !row->wanted || row->mode != s->mode || row->required != s->required ||
-		        row->optional != s->optional)
+		if (s->release || !row || !row->wanted || row->mode != s->mode ||
+		        row->required != s->required || row->optional != s->optional)
 			return false;
 	}
 	return true;

@@ -146,7 +146,7 @@ static int row_add(struct gather *g, const struct name *n)
 		return rc;
 	out->n++;
 	o->setting = g->setting;
-	if (o->state != KEY_PRESENT || strcmp(o->value, g->setting->value) == 0)
+	if (o->state != KEY_PRESENT || setting_holds(g->setting, o->value))
 		return KE_OK;
 	int err = procsys_writable(g->ps, n);
 	if (err == EACCES || err == EPERM || err == EROFS) {
@@ -158,15 +158,16 @@ static int row_add(struct gather *g, const struct name *n)
 	return KE_OK;
 }
 
-/* A key is left to an explicit setting, or to a later pattern that matches it too: the last word wins, as in a file. */
+/* A key is left alone when it is excepted, left to an explicit setting, or to a later pattern that means it too: the last
+ * word wins, as in a file. */
 static bool taken(const struct gather *g, const struct name *n)
 {
 	const struct policy *p = g->policy;
 
-	if (policy_find(p, n))
+	if (name_excepted(g->setting->except, g->setting->n_except, n) || policy_find(p, n))
 		return true;
 	for (size_t i = (size_t)(g->setting - p->settings) + 1; i < p->n; i++)
-		if (name_is_pattern(&p->settings[i].name) && name_match(&p->settings[i].name, n))
+		if (setting_covers(&p->settings[i], n))
 			return true;
 	return false;
 }

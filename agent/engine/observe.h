@@ -1,7 +1,7 @@
 /* observe.h — what the host holds now for the keys of a policy.
  *
- * One row a concrete key: settings whose name is a pattern become a row for each matching key that exists (an explicit
- * setting of the same key wins). Values come in canonical form, beside the kernel's own text. A key that cannot be
+ * One row a concrete key: settings whose name is a pattern become a row for each matching key that exists, but for
+ * those it excepts (an explicit setting of the same key wins). Values come in canonical form, beside the kernel's own text. A key that cannot be
  * had says why, judged with the knowledge base and the running kernel's release.
  */
 #ifndef KEDGE_AGENT_ENGINE_OBSERVE_H
@@ -13,7 +13,7 @@
 #include "policies/policy.h"
 
 enum key_state {
-	KEY_PRESENT,    /* value read; when it differs from the wanted one it was also found writable */
+	KEY_PRESENT,    /* value read; when it is not what the setting wants it was also found writable */
 	KEY_READ_ONLY,  /* value read, cannot be written */
 	KEY_UNREADABLE, /* there, but the value cannot be read: no transaction may contain it */
 	KEY_ABSENT,

@@ -39,6 +39,7 @@ void originals_free(struct originals *o)
 	for (size_t i = 0; i < o->n; i++) {
 		free(o->keys[i].value);
 		free(o->keys[i].wanted);
+		free(o->keys[i].except);
 	}
 	free(o->keys);
 	free(o->policy);
@@ -89,11 +90,22 @@ int originals_note(struct originals *o, const struct name *n, const char *value,
 #define FLAG_REQUIRED 0x10U
 #define FLAG_OPTIONAL 0x20U
 #define FLAG_LOST     0x40U
+#define FLAG_LEAST    0x80U
+#define FLAG_MOST     0x100U
+#define FLAG_EXCEPT   0x200U /* a number and that many names follow */
+#define FLAG_ALL      0x3ffU
 
 static uint32_t flags_of(const struct original *k)
 {
-	return (uint32_t)k->mode | (k->required ? FLAG_REQUIRED : 0) | (k->optional ? FLAG_OPTIONAL : 0) |
-	       (k->lost ? FLAG_LOST : 0);
+	uint32_t form = !k->wanted                   ? 0
+	                : k->bound == BOUND_AT_LEAST ? FLAG_LEAST
+	                : k->bound == BOUND_AT_MOST  ? FLAG_MOST
+	                                             : 0;
+
+	if (k->wanted && k->n_except)
+		form |= FLAG_EXCEPT;
+	return form | (uint32_t)k->mode | (k->required ? FLAG_REQUIRED : 0) |
+	       (k->optional ? FLAG_OPTIONAL : 0) | (k->lost ? FLAG_LOST : 0);
 }
 
 static bool flags_take(struct original *k, uint32_t flags)
@@ -106,8 +118,18 @@ static bool flags_take(struct original *k, uint32_t flags)
 	k->required = flags & FLAG_REQUIRED;
 	k->optional = flags & FLAG_OPTIONAL;
 	k->lost = flags & FLAG_LOST;
-	return (flags & ~(FLAG_MODE | FLAG_REQUIRED | FLAG_OPTIONAL | FLAG_LOST)) == 0 &&
-	       mode <= SETTING_AUDIT;
+	k->bound = flags & FLAG_LEAST ? BOUND_AT_LEAST : flags & FLAG_MOST ? BOUND_AT_MOST : BOUND_NONE;
+	return (flags & ~FLAG_ALL) == 0 && mode <= SETTING_AUDIT &&
+	       (flags & (FLAG_LEAST | FLAG_MOST)) != (FLAG_LEAST | FLAG_MOST) && (k->wanted || !k->bound);
+}
+
+static void except_encode(struct buf *part, const struct original *k)
+{
+	if (!k->wanted || !k->n_except)
+		return;
+	frame_u32(part, (uint32_t)k->n_except);
+	for (size_t i = 0; i < k->n_except; i++)
+		frame_text(part, k->except[i].path);
 }
 
 int originals_encode(const struct originals *o, char **ret, size_t *ret_len)
@@ -128,6 +150,7 @@ int originals_encode(const struct originals *o, char **ret, size_t *ret_len)
 		frame_text(&part, o->keys[i].value);
 		frame_text(&part, o->keys[i].wanted);
 		frame_u32(&part, flags_of(&o->keys[i]));
+		except_encode(&part, &o->keys[i]);
 		frame_put(&out, &part);
 	}
 	buf_free(&part);
@@ -152,22 +175,46 @@ static bool head_decode(struct frame_reader *r, struct originals *o, uint32_t *r
 	return ok && o->policy && frame_done(&head) && *ret_n <= ORIGINAL_MAX_KEYS;
 }
 
+/* The path form exactly, as it was written. */
+static bool path_take(struct frame_reader *part, struct name *ret)
+{
+	char *path = frame_take_text(part);
+	bool ok = path && strchr(path, '/') && name_parse(path, strlen(path), ret, NULL) == 0 &&
+	          strcmp(ret->path, path) == 0;
+
+	free(path);
+	return ok;
+}
+
+static bool except_decode(struct frame_reader *part, struct original *k)
+{
+	uint32_t n = frame_take_u32(part);
+
+	if (!k->wanted || n < 1 || n > POLICY_MAX_EXCEPT)
+		return false;
+	k->except = calloc(n, sizeof *k->except);
+	for (; k->except && k->n_except < n; k->n_except++)
+		if (!path_take(part, &k->except[k->n_except]))
+			return false;
+	return k->except != NULL;
+}
+
 static bool key_decode(struct frame_reader *r, struct originals *o)
 {
 	struct frame_reader part = frame_next(r);
 	struct original *k = key_next(o);
-	char *path = frame_take_text(&part);
-	/* A pattern without a match may stand here as wanted; it has no original. */
-	bool ok = k && path && strchr(path, '/') && name_parse(path, strlen(path), &k->name, NULL) == 0 &&
-	          strcmp(k->name.path, path) == 0;
 
-	free(path);
 	if (!k)
 		return false;
+	/* A pattern without a match may stand here as wanted; it has no original. */
+	bool ok = path_take(&part, &k->name);
 	k->value = frame_take_text(&part);
 	k->wanted = frame_take_text(&part);
-	ok = flags_take(k, frame_take_u32(&part)) && ok;
+	uint32_t flags = frame_take_u32(&part);
+	ok = flags_take(k, flags) && ok;
 	o->n++;
+	if (flags & FLAG_EXCEPT)
+		ok = except_decode(&part, k) && ok;
 	return ok && frame_done(&part) && !(name_is_pattern(&k->name) && k->value);
 }
 
@@ -258,6 +305,33 @@ int originals_remove(const char *run_dir, const char *name, struct fault *f)
 	return rc ? rc : file_remove(path, FILE_VOLATILE, f);
 }
 
+struct setting originals_setting(const struct original *k)
+{
+	return (struct setting){ .name = k->name,
+		.knob = knowledge_find(&k->name),
+		.bound = k->bound,
+		.value = k->wanted,
+		.except = k->except,
+		.n_except = k->n_except,
+		.mode = k->mode,
+		.required = k->required,
+		.optional = k->optional };
+}
+
+const struct original *originals_holder(const struct originals *o, const struct name *n)
+{
+	const struct original *by = NULL;
+
+	for (size_t i = 0; i < o->n; i++) {
+		const struct setting s = originals_setting(&o->keys[i]);
+		if (s.value && name_cmp(&s.name, n) == 0)
+			return &o->keys[i];
+		if (s.value && setting_covers(&s, n))
+			by = &o->keys[i];
+	}
+	return by;
+}
+
 int originals_policy(const struct originals *o, struct policy **ret, struct fault *f)
 {
 	struct policy *p = NULL;
@@ -266,15 +340,9 @@ int originals_policy(const struct originals *o, struct policy **ret, struct faul
 		return fault_set(f, KE_NOENT, NULL, "apply one", "no policy is in force");
 	int rc = policy_new(o->policy, o->version, &p);
 	for (size_t i = 0; !rc && i < o->n; i++) {
-		struct setting *s = NULL;
-		if (!o->keys[i].wanted)
-			continue;
-		rc = policy_append(p, &o->keys[i].name, o->keys[i].wanted, NULL, &s, f);
-		if (rc)
-			break;
-		s->mode = o->keys[i].mode;
-		s->required = o->keys[i].required;
-		s->optional = o->keys[i].optional;
+		const struct setting s = originals_setting(&o->keys[i]);
+		if (s.value)
+			rc = policy_append_copy(p, &s, NULL, f);
 	}
 	if (rc) {
 		policy_free(p);

@@ -26,6 +26,9 @@ struct original {
 	struct name name; /* a concrete key, or a pattern of the policy in force (which has no original) */
 	char *value;      /* the kernel's own text from before the first apply; NULL: not known (yet) */
 	char *wanted;     /* canonical, of a setting of the policy in force; NULL: not one of its settings */
+	enum value_bound bound; /* of wanted */
+	struct name *except;    /* of a pattern that is wanted, as in struct setting */
+	size_t n_except;
 	enum setting_mode mode;
 	bool required, optional; /* as in struct setting */
 	bool lost; /* the original is lost for good: a damaged file, or applied before this one began */
@@ -59,6 +62,10 @@ struct original *originals_find(struct originals *o, const struct name *n);
 /* Make sure N has a row, and note VALUE (may be NULL) as its original unless that is known or lost already. Its row, valid
  * until the next call, in *RET (may be NULL). */
 int originals_note(struct originals *o, const struct name *n, const char *value, struct original **ret);
+/* Row K as the setting that it is of; everything is borrowed from K, and value is NULL when it is none. */
+struct setting originals_setting(const struct original *k);
+/* The row of the setting by which key N is in force: its own, or a pattern's, the last one; NULL when by none. */
+const struct original *originals_holder(const struct originals *o, const struct name *n);
 /* The policy in force as a policy document made of the rows that are wanted; KE_NOENT when none is. policy_free() it. */
 int originals_policy(const struct originals *o, struct policy **ret, struct fault *f);
 

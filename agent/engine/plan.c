@@ -71,6 +71,7 @@ static int key_build(struct plan_key *k, const struct observed *o, const struct 
 	k->knob = o->knob;
 	k->wanted = o->setting->value;
 	k->err = o->err;
+	int rc;
 	enum key_reason blocked = blocked_by(k, c);
 	if (blocked) {
 		/* The old value is not told either: a key that may not be touched is not to be spied out. */
@@ -78,10 +79,16 @@ static int key_build(struct plan_key *k, const struct observed *o, const struct 
 		k->reason = blocked;
 		return KE_OK;
 	}
+	/* A bound is turned into a value here, where it is known what the key holds. */
+	if (o->setting->bound != BOUND_NONE && o->value) {
+		if ((rc = setting_wanted(o->setting, o->value, &k->met)))
+			return rc;
+		k->wanted = k->met;
+	}
 	k->outcome = outcome_judge(k, o);
 	k->reason = o->reason;
 	memcpy(k->detail, o->detail, sizeof k->detail);
-	int rc = copy(o->value, &k->old);
+	rc = copy(o->value, &k->old);
 	return rc ? rc : copy(o->raw, &k->old_raw);
 }
 
@@ -134,6 +141,7 @@ void plan_free(struct plan *pl)
 	if (!pl)
 		return;
 	for (size_t i = 0; i < pl->n; i++) {
+		free(pl->keys[i].met);
 		free(pl->keys[i].old);
 		free(pl->keys[i].old_raw);
 		free(pl->keys[i].got);
@@ -150,6 +158,39 @@ static int setting_cmp(const void *a, const void *b)
 	return name_cmp(&(*x)->name, &(*y)->name);
 }
 
+static int except_cmp(const void *a, const void *b)
+{
+	return name_cmp(a, b);
+}
+
+static int hash_except(struct buf *text, const struct setting *s)
+{
+	struct name *sorted = malloc(s->n_except * sizeof *sorted);
+
+	if (!sorted)
+		return KE_NOMEM;
+	memcpy(sorted, s->except, s->n_except * sizeof *sorted);
+	qsort(sorted, s->n_except, sizeof *sorted, except_cmp);
+	for (size_t i = 0; i < s->n_except; i++) {
+		buf_str(text, s->name.path);
+		buf_char(text, '!');
+		buf_str(text, sorted[i].path);
+		buf_char(text, '\n');
+	}
+	free(sorted);
+	return KE_OK;
+}
+
+static int hash_setting(struct buf *text, const struct setting *s)
+{
+	buf_str(text, s->name.path);
+	buf_char(text, '=');
+	buf_str(text, bound_sign(s->bound));
+	buf_str(text, s->value);
+	buf_char(text, '\n');
+	return s->n_except ? hash_except(text, s) : KE_OK;
+}
+
 int plan_hash(const struct policy *p, unsigned char hash[SHA256_LEN])
 {
 	struct buf text = BUF_INIT(64U << 20);
@@ -162,13 +203,10 @@ int plan_hash(const struct policy *p, unsigned char hash[SHA256_LEN])
 		if (!p->settings[i].release)
 			by_name[n++] = &p->settings[i];
 	qsort(by_name, n, sizeof(*by_name), setting_cmp);
-	for (size_t i = 0; i < n; i++) {
-		buf_str(&text, by_name[i]->name.path);
-		buf_char(&text, '=');
-		buf_str(&text, by_name[i]->value);
-		buf_char(&text, '\n');
-	}
-	int rc = text.rc;
+	int rc = KE_OK;
+	for (size_t i = 0; !rc && i < n; i++)
+		rc = hash_setting(&text, by_name[i]);
+	rc = rc ? rc : text.rc;
 	if (!rc)
 		sha256(buf_text(&text), text.len, hash);
 	buf_free(&text);
@@ -186,6 +224,12 @@ void plan_leave(struct plan *pl, size_t i)
 	pl->changes -= kept < pl->n_order && strcmp(pl->keys[i].old, pl->keys[i].wanted) != 0;
 	pl->n_order = kept;
 	pl->keys[i].outcome = OUTCOME_UNTOUCHED;
+}
+
+bool plan_key_holds(const struct plan_key *k, const char *now)
+{
+	return strcmp(now, k->wanted) == 0 ||
+	       (k->setting->bound != BOUND_NONE && setting_holds(k->setting, now));
 }
 
 bool plan_empty(const struct plan *pl)

@@ -38,7 +38,8 @@ struct plan_key {
 	char detail[REASON_DETAIL_LEN];
 	int err;            /* errno, for REFUSED, or why a key is absent or unreadable */
 	bool coupled;       /* another planned write changes it too: re-checked after that write */
-	const char *wanted; /* canonical; borrowed from the setting */
+	const char *wanted; /* canonical; borrowed from the setting, or from met */
+	char *met;          /* of a setting with a bound: what meets it from the old value; else NULL */
 	char *old;          /* canonical, before; NULL when not known */
 	char *old_raw;      /* the kernel's own text, what a restore writes */
 	char *got;          /* canonical, what the kernel holds instead; set by apply; may be NULL */
@@ -60,7 +61,8 @@ struct plan {
 int plan_build(
         const struct policy *p, const struct observation *o, const struct ceiling *c, struct plan **ret);
 void plan_free(struct plan *pl);
-/* SHA-256 over "PATH=VALUE\n" of P's settings (but for releases) ordered by path: two policies that want the same have the same hash. */
+/* SHA-256 over "PATH=VALUE\n" of P's settings (but for releases) ordered by path: two policies that want the same have the same
+ * hash. A bound's sign stands before its value; a pattern's exceptions follow it, one "PATH!EXCEPTION\n" each, ordered. */
 int plan_hash(const struct policy *p, unsigned char hash[SHA256_LEN]);
 /* Leave key I as it is: it is not written, and its outcome is UNTOUCHED. */
 void plan_leave(struct plan *pl, size_t i);
@@ -71,6 +73,8 @@ bool plan_in_sync(const struct plan *pl);
 /* Fill F with the verdict in words (key, reason, what to do). Returns pl->verdict. */
 int plan_fault(const struct plan *pl, struct fault *f);
 
+/* Is the canonical value NOW what K wants? A bound also takes what lies on its allowed side. */
+bool plan_key_holds(const struct plan_key *k, const char *now);
 /* "applied", "already", ... as in JSON; never NULL. */
 const char *outcome_name(enum outcome o);
 /* One row's outcome in words: "refused: Invalid argument", "pending: module nf_conntrack is not loaded". Returns BUF. */

@@ -96,8 +96,10 @@ static int failed_keep(struct engine *e, struct originals *o, const struct resto
 		k.wanted = NULL;
 		if (keep)
 			o->keys[kept++] = k;
-		else
+		else {
 			free(k.value);
+			free(k.except);
+		}
 	}
 	o->n = kept;
 	free(o->policy);

@@ -15,7 +15,6 @@
 #include "proto/log.h"
 
 #define RECONFIRM_S 2.0 /* between two tries to confirm */
-#define ABSENT_S    5.0 /* between two looks for keys that were not there yet */
 
 int enforce_floor(void *ctx, const char *policy, int64_t serial, struct fault *f)
 {
@@ -29,10 +28,21 @@ int enforce_floor(void *ctx, const char *policy, int64_t serial, struct fault *f
 	return (a && serial == a->serial) || serial <= held_serial(&k->held, policy) ? KE_EXIST : KE_OK;
 }
 
+/* Did KEY appear under a setting that was in force already, so that what it holds is the kernel's own and not somebody's drift? */
+static bool is_new_here(const struct keeper *k, const struct plan_key *key)
+{
+	if (!k->plan || !policy_find(k->merged, &key->setting->name))
+		return false;
+	for (size_t i = 0; i < k->plan->n; i++)
+		if (name_cmp(&k->plan->keys[i].name, &key->name) == 0)
+			return k->plan->keys[i].outcome == OUTCOME_PENDING;
+	return true;
+}
+
 /* A key that was written in this boot, and that CANDIDATE (may be NULL) does not speak of, is not written again here: if it
  * differs by now, that is drift, and the lookout's to report and to restore, or to leave alone. */
-static bool leave_to_lookout(
-        const struct plan_key *key, const struct candidate *candidate, struct originals *o)
+static bool leave_to_lookout(const struct keeper *k, const struct plan_key *key,
+        const struct candidate *candidate, struct originals *o)
 {
 	const struct original *was;
 
@@ -41,16 +51,18 @@ static bool leave_to_lookout(
 	if (candidate && candidate->policy && policy_find(candidate->policy, &key->setting->name))
 		return false;
 	was = originals_find(o, &key->setting->name);
-	if (!was || !was->wanted || strcmp(was->wanted, key->wanted) != 0)
+	if (!was || !was->wanted || was->bound != key->setting->bound ||
+	        strcmp(was->wanted, key->setting->value) != 0)
 		return false;
 	was = originals_find(o, &key->name);
-	return was && (was->value || was->lost);
+	return was && (was->value || was->lost) && !is_new_here(k, key);
 }
 
-static void leave_drift(struct plan *pl, const struct candidate *candidate, struct originals *o)
+static void leave_drift(
+        const struct keeper *k, struct plan *pl, const struct candidate *candidate, struct originals *o)
 {
 	for (size_t i = 0; o && i < pl->n; i++)
-		if (leave_to_lookout(&pl->keys[i], candidate, o))
+		if (leave_to_lookout(k, &pl->keys[i], candidate, o))
 			plan_leave(pl, i);
 }
 
@@ -71,7 +83,7 @@ static int merge_plan(struct keeper *k, const struct candidate *candidate, struc
 	if (!rc && (rc = plan_build(merged, seen, k->engine->ceiling, ret)))
 		fault_set(f, rc, NULL, NULL, "%s", err_text(rc));
 	if (!rc)
-		leave_drift(*ret, candidate, o);
+		leave_drift(k, *ret, candidate, o);
 	observation_free(seen);
 	originals_free(o);
 	if (rc) {
@@ -82,22 +94,18 @@ static int merge_plan(struct keeper *k, const struct candidate *candidate, struc
 	return KE_OK;
 }
 
-/* MERGED and PL are what is in force from now on; both become the keeper's. */
-static void in_force(struct keeper *k, struct policy *merged, struct plan *pl)
+int enforce_plan(struct keeper *k, struct policy **ret_merged, struct plan **ret, struct fault *f)
 {
-	bool absent = false;
+	return merge_plan(k, NULL, ret_merged, ret, f);
+}
 
+void enforce_take(struct keeper *k, struct policy *merged, struct plan *pl)
+{
 	plan_free(k->plan);
 	policy_free(k->merged);
 	k->plan = pl;
 	k->merged = merged;
-	for (size_t i = 0; i < pl->n; i++)
-		absent = absent || pl->keys[i].outcome == OUTCOME_PENDING;
-	ev_timer_stop(k->loop, &k->absent);
-	if (absent) {
-		ev_timer_set(&k->absent, ABSENT_S, 0.);
-		ev_timer_start(k->loop, &k->absent);
-	}
+	appear_plan(k);
 	lookout_set(k);
 	journalist_status_soon(k);
 }
@@ -137,8 +145,13 @@ static int reapply(struct keeper *k, struct fault *f)
 	const struct apply_options ao = { .retry = !went_down(k, pl) };
 	rc = left ? left : apply_run(k->engine, merged, pl, &ao, f);
 	k->held_back = rc == KE_HELD;
-	in_force(k, merged, pl);
+	enforce_take(k, merged, pl);
 	return rc;
+}
+
+int enforce_again(struct keeper *k, struct fault *f)
+{
+	return reapply(k, f);
 }
 
 static void pending_clear(struct keeper *k)
@@ -415,38 +428,6 @@ int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const ch
 	return rc;
 }
 
-/* Keys that were pending: are they there by now? */
-static void absent_timer(struct ev_loop *loop, ev_timer *w, int revents)
-{
-	struct keeper *k = w->data;
-	struct policy *merged = NULL;
-	struct plan *pl = NULL;
-	struct fault f = { 0 };
-	bool came = false, absent = false;
-	(void)loop;
-	(void)revents;
-
-	if (k->pending.active || merge_plan(k, NULL, &merged, &pl, &f)) {
-		absent = true;
-	} else {
-		for (size_t i = 0; i < pl->n; i++)
-			absent = absent || pl->keys[i].outcome == OUTCOME_PENDING;
-		/* An interface makes rows out of one pattern, so the number of rows tells too. */
-		came = pl->n != k->plan->n;
-		for (size_t i = 0; !came && i < pl->n; i++)
-			came = k->plan->keys[i].outcome == OUTCOME_PENDING &&
-			       pl->keys[i].outcome != OUTCOME_PENDING;
-	}
-	plan_free(pl);
-	policy_free(merged);
-	if (came && reapply(k, &f))
-		log_warning("keys that appeared cannot be set: %s", f.what);
-	if (absent && !ev_is_active(&k->absent)) {
-		ev_timer_set(&k->absent, ABSENT_S, 0.);
-		ev_timer_start(k->loop, &k->absent);
-	}
-}
-
 /* What was begun in this boot and not adopted is back at its old values: say so. */
 static void undone_tell(struct keeper *k)
 {
@@ -468,8 +449,7 @@ int enforce_start(struct keeper *k, struct fault *f)
 
 	ev_init(&k->deadline, deadline_timer);
 	ev_init(&k->reconfirm, reconfirm_timer);
-	ev_init(&k->absent, absent_timer);
-	k->deadline.data = k->reconfirm.data = k->absent.data = k;
+	k->deadline.data = k->reconfirm.data = k;
 	if (rc)
 		return rc;
 	/* Nobody is left who could confirm what waits for it. What was confirmed before stays untouched. */

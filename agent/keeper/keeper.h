@@ -4,6 +4,7 @@
  *
  *	link.c     frames to and from the courier: fetch, push, confirm, news
  *	enforce.c  candidate -> plan -> apply -> confirmed or gone back; what is in force
+ *	appear.c   interfaces and modules come and go: patterns expanded again, pending keys applied
  *	lookout.c  polls and events -> drift -> restored or reported
  *	journalist.c  records: composed, signed, spooled, pushed
  *	control.c  root's local commands over agent.sock
@@ -79,6 +80,9 @@ struct keeper {
 	struct held held; /* rollouts that were begun and not adopted */
 	bool held_back;   /* the host went down with what is adopted: nothing is written until root's retry */
 	ev_timer deadline, reconfirm, absent;
+	ev_io links_io;        /* interfaces came or went */
+	unsigned absent_turns; /* of the timer since all keys were looked at */
+	int64_t appear_ms;     /* boot time when all keys were looked at for new ones */
 
 	struct verify *verify;
 	struct assignment *assignment; /* the last news; NULL before */
@@ -161,10 +165,28 @@ int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const ch
         struct fault *f);
 /* The confirmation came: RC 0, or why not. */
 void enforce_confirmed(struct keeper *k, int rc, const char *why);
+/* Plan what is adopted anew, and write what differs. */
+int enforce_again(struct keeper *k, struct fault *f);
+/* What is adopted, observed and planned anew; nothing is written. plan_free() and policy_free() them, or hand them to
+ * enforce_take(). */
+int enforce_plan(struct keeper *k, struct policy **ret_merged, struct plan **ret, struct fault *f);
+/* MERGED and PL are what is in force from now on; both become the keeper's. */
+void enforce_take(struct keeper *k, struct policy *merged, struct plan *pl);
 /* Root says that what is held may be tried again. */
 int enforce_retry(struct keeper *k, struct fault *f);
 /* At the end: nobody will be there to take back what nobody confirmed. */
 void enforce_stop(struct keeper *k);
+
+/* appear.c */
+/* FD is readable when interfaces came or went; -1: nobody says so. Before enforce_start(). */
+void appear_start(struct keeper *k, int fd);
+/* Another plan is in force: wait for what it lacks. */
+void appear_plan(struct keeper *k);
+/* Keys are gone, or are others of the same name: look at all of them when the loop gets to it. */
+void appear_soon(struct keeper *k);
+/* Look now: what came is applied and recorded, what went is pending. */
+void appear_look(struct keeper *k);
+
 /* lookout.c */
 int lookout_start(struct keeper *k, int fanotify_fd, struct fault *f);
 /* Watch the keys of k->plan from now on. */

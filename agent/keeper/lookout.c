@@ -56,6 +56,7 @@ static int contest_open(struct keeper *k)
 static bool restore(struct keeper *k, const struct drift *d)
 {
 	const struct value_shape *shape = knowledge_shape(&d->key);
+	const char *wanted = d->put_right;
 	struct procsys_key pk;
 	const char *raw;
 	char *now = NULL;
@@ -66,14 +67,14 @@ static bool restore(struct keeper *k, const struct drift *d)
 	        procsys_key_open(k->engine->ps, &d->key, PROCSYS_WRITE, &pk))
 		return false;
 	if (!procsys_key_read(&pk, &raw, &len) && !value_observed(shape, raw, len, &now)) {
-		good = strcmp(now, d->wanted) == 0;
+		good = bound_holds(shape, d->bound, wanted, now);
 		/* Changed again since it was seen: the next look will judge that. */
 		bool same = d->new_value && strcmp(now, d->new_value) == 0;
 		free(now);
 		now = NULL;
-		if (!good && same && !procsys_key_write(&pk, d->wanted, strlen(d->wanted)) &&
+		if (!good && same && !procsys_key_write(&pk, wanted, strlen(wanted)) &&
 		        !procsys_key_read(&pk, &raw, &len) && !value_observed(shape, raw, len, &now))
-			good = strcmp(now, d->wanted) == 0;
+			good = strcmp(now, wanted) == 0;
 		free(now);
 	}
 	procsys_key_close(&pk);
@@ -91,7 +92,7 @@ static void settle(struct keeper *k, struct drift *d)
 		/* One that failed counts as well: a key that cannot be restored must not be tried, and told, for ever. */
 		contest_restored(k->contest, &d->key, era_now(k));
 		if (good)
-			poller_expect(k->poller, &d->key, d->wanted);
+			poller_expect(k->poller, &d->key, d->put_right);
 	}
 	log_info("drift key=%s wanted=%s now=%s action=%s writer=%s pid=%d",
 	        name_dotted(&d->key, dotted, sizeof dotted), d->wanted,
@@ -116,6 +117,26 @@ static void events_expire(struct keeper *k)
 	k->n_events = kept;
 }
 
+/* Keys that are gone, and those that were made anew: no drift, appear.c's. Returns how many of the latter differ. */
+static size_t gone_or_reborn(struct keeper *k, const struct poll_row *rows, size_t n)
+{
+	size_t differ = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!rows[i].reborn && rows[i].err != ENOENT)
+			continue;
+		any = true;
+		differ += rows[i].differs;
+		for (size_t j = 0; rows[i].reborn && j < k->plan->n; j++)
+			if (name_cmp(&k->plan->keys[j].name, &rows[i].want.name) == 0)
+				k->plan->keys[j].outcome = OUTCOME_PENDING;
+	}
+	if (any)
+		appear_soon(k);
+	return differ;
+}
+
 /* Look at all keys once. */
 static void look(struct keeper *k)
 {
@@ -133,6 +154,7 @@ static void look(struct keeper *k)
 	}
 	for (size_t i = 0; i < n; i++)
 		drifted += rows[i].differs;
+	drifted -= gone_or_reborn(k, rows, n);
 	bool was_fighting = contest_next(k->contest, era_now(k)) != INT64_MAX;
 	for (size_t i = 0; i < list.n; i++) {
 		settle(k, &list.rows[i]);
@@ -300,7 +322,8 @@ void lookout_set(struct keeper *k)
 			continue;
 		wants[n++] = (struct poll_want){ .name = key->name,
 			.knob = key->knob,
-			.wanted = key->wanted,
+			.bound = key->setting->bound,
+			.wanted = key->setting->value,
 			.mode = key->setting->mode,
 			.policy = owner->name,
 			.version = owner->version };

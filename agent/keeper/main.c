@@ -19,7 +19,7 @@
 
 struct arguments {
 	const char *config;
-	int ipc, control, fanotify;
+	int ipc, control, fanotify, links;
 	pid_t supervisor;
 };
 
@@ -35,11 +35,13 @@ static int arguments_read(int argc, char **argv, struct arguments *ret)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "ipc", required_argument, NULL, 'i' }, { "control", required_argument, NULL, 'o' },
-		{ "fanotify", required_argument, NULL, 'f' },
+		{ "fanotify", required_argument, NULL, 'f' }, { "links", required_argument, NULL, 'l' },
 		{ "supervisor-pid", required_argument, NULL, 's' }, { NULL, 0, NULL, 0 } };
 	int opt;
 
-	*ret = (struct arguments){ .config = CONFIG_PATH, .ipc = -1, .control = -1, .fanotify = -1 };
+	*ret = (struct arguments){
+		.config = CONFIG_PATH, .ipc = -1, .control = -1, .fanotify = -1, .links = -1
+	};
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		switch (opt) {
 		case 'c':
@@ -53,6 +55,9 @@ static int arguments_read(int argc, char **argv, struct arguments *ret)
 			break;
 		case 'f':
 			ret->fanotify = number(optarg);
+			break;
+		case 'l':
+			ret->links = number(optarg);
 			break;
 		case 's':
 			ret->supervisor = number(optarg);
@@ -148,6 +153,7 @@ static int keeper_run(struct keeper *k, const struct arguments *a, struct fault 
 	link_open(k, a->ipc);
 	int rc = lookout_start(k, a->fanotify, f);
 
+	appear_start(k, a->links);
 	if (!rc)
 		rc = journalist_start(k, f);
 	if (!rc)

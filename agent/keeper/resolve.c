@@ -53,34 +53,13 @@ static int merge_setting(
 		        "policies '%s' and '%s' both set it at priority %lld", layers[at].name,
 		        layers[above].name, (long long)layers[at].policy->priority);
 	}
-	struct setting *copy;
-	int rc = policy_append(all, &s->name, s->value, s->why, &copy, f);
-	if (rc)
-		return rc;
-	copy->mode = s->mode;
-	copy->required = s->required;
-	copy->optional = s->optional;
-	return KE_OK;
-}
-
-/* Was K held by what is in force, under its own name or by a pattern? Other rows are of keys that were let go before, or
- * that only changed along with another one. */
-static bool in_force(const struct originals *o, const struct original *k)
-{
-	if (k->wanted)
-		return true;
-	for (size_t i = 0; i < o->n; i++)
-		if (o->keys[i].wanted && name_is_pattern(&o->keys[i].name) &&
-		        name_match(&o->keys[i].name, &k->name))
-			return true;
-	return false;
+	return policy_append_copy(all, s, NULL, f);
 }
 
 static bool wants(const struct policy *all, size_t n, const struct name *key)
 {
 	for (size_t i = 0; i < n; i++)
-		if (name_cmp(&all->settings[i].name, key) == 0 ||
-		        (name_is_pattern(&all->settings[i].name) && name_match(&all->settings[i].name, key)))
+		if (setting_covers(&all->settings[i], key))
 			return true;
 	return false;
 }
@@ -92,9 +71,11 @@ static int append_releases(struct policy *all, const struct originals *o, struct
 
 	for (size_t i = 0; o && i < o->n; i++) {
 		const struct original *k = &o->keys[i];
+		/* Rows that no setting holds are of keys let go before, or that only changed along with another one. */
+		const struct original *by = k->value ? originals_holder(o, &k->name) : NULL;
 		struct setting *s;
 		char *value;
-		if (!k->value || !in_force(o, k) || wants(all, n, &k->name))
+		if (!by || wants(all, n, &k->name))
 			continue;
 		int rc = value_observed(knowledge_shape(&k->name), k->value, strlen(k->value), &value);
 		if (!rc) {
@@ -105,6 +86,10 @@ static int append_releases(struct policy *all, const struct originals *o, struct
 			return rc;
 		s->release = true;
 		s->optional = true; /* an interface may be gone by now */
+		/* What somebody raised above a floor, or lowered below a ceiling, is theirs, and stays. */
+		s->bound = by->bound;
+		if (by->bound != BOUND_NONE && !(s->held = strdup(by->wanted)))
+			return fault_set(f, KE_NOMEM, NULL, NULL, "%s", err_text(KE_NOMEM));
 	}
 	return KE_OK;
 }
@@ -139,7 +124,7 @@ static int sets(const struct policy *p, const struct name *n)
 	for (size_t i = 0; i < p->n; i++) {
 		if (name_cmp(&p->settings[i].name, n) == 0)
 			return 2;
-		if (name_is_pattern(&p->settings[i].name) && name_match(&p->settings[i].name, n))
+		if (setting_covers(&p->settings[i], n))
 			how = 1;
 	}
 	return how;

@@ -17,7 +17,7 @@ struct explanation {
 	struct name name;
 	const struct knob *knob; /* NULL: unknown */
 	struct observed now;
-	char *wanted; /* by the policy in force, or NULL; borrowed from originals */
+	const struct original *held; /* by the policy in force, or NULL; borrowed from originals */
 	struct originals *originals;
 	enum ceiling_verdict verdict;
 };
@@ -105,9 +105,9 @@ static void explain_text(struct local *l, const struct explanation *x)
 	if (x->now.reason != REASON_NONE)
 		buf_fmt(&l->out, "here      %s\n",
 		        reason_text(x->now.reason, x->now.detail, words, sizeof words));
-	if (x->wanted)
-		buf_fmt(&l->out, "policy    %s version %lld holds it at %s\n", x->originals->policy,
-		        (long long)x->originals->version, x->wanted);
+	if (x->held)
+		buf_fmt(&l->out, "policy    %s version %lld holds it at %s%s\n", x->originals->policy,
+		        (long long)x->originals->version, bound_sign(x->held->bound), x->held->wanted);
 	buf_fmt(&l->out, "ceiling   %s\n", verdict_text(x->verdict));
 	if (x->knob) {
 		list_text(l, "beware", doc.hazards);
@@ -165,7 +165,12 @@ static void explain_json(struct local *l, const struct explanation *x)
 		jsonw_string(&w, "now", x->now.value);
 	if (x->now.reason != REASON_NONE)
 		jsonw_string(&w, "here", reason_name(x->now.reason));
-	jsonw_opt_string(&w, "wanted", x->wanted);
+	if (x->held) {
+		struct buf wanted = BUF_INIT(VALUE_MAX_LEN + 4);
+		buf_fmt(&wanted, "%s%s", bound_sign(x->held->bound), x->held->wanted);
+		jsonw_string(&w, "wanted", buf_text(&wanted));
+		buf_free(&wanted);
+	}
 	jsonw_string(&w, "ceiling", verdicts[x->verdict]);
 	jsonw_object_end(&w);
 	buf_char(&l->out, '\n');
@@ -192,10 +197,8 @@ static int explain(struct local *l, struct engine *e, struct explanation *x)
 		        "there is no such key, and none is known");
 		return local_complain(l, &f);
 	}
-	if (!originals_read(e->run_dir, e->boot_id, &x->originals, NULL)) {
-		const struct original *o = originals_find(x->originals, &x->name);
-		x->wanted = o ? o->wanted : NULL;
-	}
+	if (!originals_read(e->run_dir, e->boot_id, &x->originals, NULL))
+		x->held = originals_holder(x->originals, &x->name);
 	if (l->json)
 		explain_json(l, x);
 	else

@@ -19,16 +19,25 @@ static const char *shown(const char *value)
 	return !value ? "(unknown)" : value[0] ? value : "(empty)";
 }
 
+/* " (>=4096)" behind what a bound came to; "" for plain values. */
+static void form_text(const struct setting *s, char *buf, size_t size)
+{
+	*buf = '\0';
+	if (s->bound != BOUND_NONE && !s->release)
+		snprintf(buf, size, " (%s%s)", bound_sign(s->bound), s->value);
+}
+
 static void row_text(struct local *l, const struct plan_key *k, bool dry_run)
 {
-	char dotted[NAME_MAX_LEN + 1], words[512];
+	char dotted[NAME_MAX_LEN + 1], words[512], form[256];
 
+	form_text(k->setting, form, sizeof form);
 	buf_str(&l->out, name_dotted(&k->name, dotted, sizeof dotted));
 	if (is_change(k))
-		buf_fmt(&l->out, ": %s -> %s%s\n", shown(k->old), shown(k->wanted),
+		buf_fmt(&l->out, ": %s -> %s%s%s\n", shown(k->old), shown(k->wanted), form,
 		        k->outcome == OUTCOME_DIFFERS ? " (audit: reported only)" : "");
 	else if (k->outcome == OUTCOME_ALREADY)
-		buf_fmt(&l->out, ": %s%s\n", dry_run ? "" : "already ", shown(k->wanted));
+		buf_fmt(&l->out, ": %s%s%s\n", dry_run ? "" : "already ", shown(k->wanted), form);
 	else
 		buf_fmt(&l->out, ": %s\n", outcome_text(k, words, sizeof words));
 }
@@ -88,6 +97,10 @@ static void key_json(struct jsonw *w, const struct plan_key *k)
 	jsonw_string(w, "key", name_dotted(&k->name, dotted, sizeof dotted));
 	jsonw_string(w, "outcome", outcome_name(k->outcome));
 	jsonw_string(w, "wanted", k->wanted);
+	if (k->setting->bound != BOUND_NONE && !k->setting->release) {
+		snprintf(words, sizeof words, "%s%s", bound_sign(k->setting->bound), k->setting->value);
+		jsonw_string(w, "bound", words);
+	}
 	jsonw_opt_string(w, "old", k->old);
 	jsonw_opt_string(w, "got", k->got);
 	if (k->reason != REASON_NONE)

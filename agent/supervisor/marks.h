@@ -8,14 +8,13 @@
 
 struct marks {
 	struct fanotify_marks *group; /* NULL: unavailable */
-	int link_fd;                  /* rtnetlink, link changes; -1: none */
 	bool full;                    /* also the directories outside net */
 };
 
 /* Mark every directory of sysctls below ROOT ("/proc/sys") that the profile reaches. Never fails: without fanotify there is no
  * group, and *F (may be NULL) says why; the keeper then polls only. marks_close() it. */
 void marks_open(const char *root, bool full, struct marks *ret, struct fault *f);
-/* link_fd is readable: throw away what it says, and mark what is new. */
+/* Interfaces came or went: mark what is new. */
 void marks_renew(struct marks *m);
 void marks_close(struct marks *m);
 

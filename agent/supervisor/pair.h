@@ -16,6 +16,7 @@ struct pair_start {
 	const char *bin_dir;
 	int control_fd;
 	int fanotify_fd; /* -1: none */
+	int links_fd;    /* readable when interfaces came or went; -1: none */
 };
 
 /* Start both with a fresh socket pair between them. On failure neither is running. */

@@ -17,6 +17,7 @@
 
 #include "agent/supervisor/child.h"
 #include "agent/supervisor/dirs.h"
+#include "agent/supervisor/links.h"
 #include "agent/supervisor/marks.h"
 #include "agent/supervisor/notify.h"
 #include "agent/supervisor/pair.h"
@@ -35,6 +36,7 @@ struct supervisor {
 	struct agent_config *config;
 	char bin_dir[PATH_MAX];
 	int signal_fd, lock_fd, control_fd;
+	struct links links;
 	struct marks marks;
 	struct pair pair;
 	enum phase phase;
@@ -110,6 +112,15 @@ static int bin_dir_find(struct supervisor *s, struct fault *f)
 	return KE_OK;
 }
 
+static void links_listen(struct supervisor *s)
+{
+	struct fault f = { 0 };
+
+	if (links_open(&s->links, &f))
+		log_warning(
+		        "link changes are not heard: new interfaces are noticed later reason=\"%s\"", f.what);
+}
+
 static void watch_open(struct supervisor *s)
 {
 	struct fault f = { 0 };
@@ -145,9 +156,12 @@ static int supervisor_open(struct supervisor *s, struct fault *f)
 		rc = signals_open(&s->signal_fd, f);
 	if (!rc)
 		rc = control_open(s->config->run_dir, &s->control_fd, f);
-	if (!rc)
-		watch_open(s);
-	return rc;
+	if (rc)
+		return rc;
+	/* Listen first: an interface that comes while we mark is marked a moment later. */
+	links_listen(s);
+	watch_open(s);
+	return KE_OK;
 }
 
 static void supervisor_close(struct supervisor *s)
@@ -155,6 +169,7 @@ static void supervisor_close(struct supervisor *s)
 	char path[PATH_MAX];
 
 	marks_close(&s->marks);
+	links_close(&s->links);
 	if (s->control_fd >= 0) {
 		snprintf(path, sizeof path, "%s/agent.sock", s->config->run_dir);
 		unlink(path);
@@ -190,6 +205,7 @@ static void life_begin(struct supervisor *s)
 		.config_path = s->opt->config,
 		.bin_dir = s->bin_dir,
 		.control_fd = s->control_fd,
+		.links_fd = s->links.event_fd,
 		.fanotify_fd = s->marks.group ? fanotify_marks_fd(s->marks.group) : -1 };
 
 	if (pair_start(&how, &s->pair, &f)) {
@@ -311,13 +327,14 @@ static int loop(struct supervisor *s, struct fault *f)
 	while (step(s)) {
 		struct pollfd fds[] = { { .fd = s->signal_fd, .events = POLLIN },
 			/* Silent until the burst is over. */
-			{ .fd = s->renew_at ? -1 : s->marks.link_fd, .events = POLLIN } };
+			{ .fd = s->renew_at ? -1 : s->links.route_fd, .events = POLLIN } };
 		if (poll(fds, 2, patience(s)) < 0 && errno != EINTR)
 			return failed(f, "poll");
 		signals_take(s);
 		if (fds[1].revents && !s->renew_at)
 			s->renew_at = now(s) + LINK_SETTLE_MS;
 		if (s->renew_at && now(s) >= s->renew_at) {
+			links_take(&s->links);
 			marks_renew(&s->marks);
 			s->renew_at = 0;
 		}
@@ -331,7 +348,7 @@ int supervisor_run(const struct supervisor_options *opt, struct fault *f)
 		.signal_fd = -1,
 		.lock_fd = -1,
 		.control_fd = -1,
-		.marks = { .link_fd = -1 },
+		.links = LINKS_NONE,
 		.phase = PHASE_PAUSE };
 	int rc = supervisor_open(&s, f);
 

@@ -4,7 +4,7 @@
  * users of their own, and waits. When one dies, both are ended and started again: they are one conversation. Its input is
  * signals, exit statuses, and "some interface changed"; it never reads what the two say.
  *
- *	kedge-keeper  --config PATH --ipc FD --control FD [--fanotify FD] --supervisor-pid PID
+ *	kedge-keeper  --config PATH --ipc FD --control FD [--fanotify FD] [--links FD] --supervisor-pid PID
  *	kedge-courier --config PATH --ipc FD
  *
  * All other descriptors are closed in them, the environment is empty but for a few names, and they get SIGTERM when

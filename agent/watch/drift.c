@@ -6,6 +6,7 @@
  */
 #include "agent/watch/drift.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,7 +51,7 @@ static const struct drift_event *explain(
 /* Is R a drift, and what is to be done? */
 static bool decide(const struct poll_row *r, struct contest *contest, int64_t now, enum drift_action *ret)
 {
-	if (!r->differs)
+	if (!r->differs || r->reborn)
 		return false;
 	if (r->want.mode != SETTING_ENFORCE) {
 		*ret = DRIFT_REPORTED;
@@ -75,6 +76,7 @@ static int fill(struct drift *d, const struct poll_row *r, const struct drift_ev
 	*d = (struct drift){ .key = r->want.name,
 		.mode = r->want.mode,
 		.action = d->action,
+		.bound = r->want.bound,
 		.version = r->want.version,
 		.source = by ? DRIFT_FANOTIFY : DRIFT_POLL,
 		.coupled = coupled };
@@ -84,7 +86,11 @@ static int fill(struct drift *d, const struct poll_row *r, const struct drift_ev
 		d->writer = (struct writer){ .state = WRITER_UNKNOWN, .loginuid = -1, .uid = -1 };
 	if (coupled)
 		d->coupled_with = by->name;
-	d->wanted = strdup(r->want.wanted);
+	const struct value_shape *shape = r->want.knob ? &r->want.knob->shape : &value_shape_text;
+	if (asprintf(&d->wanted, "%s%s", bound_sign(r->want.bound), r->want.wanted) < 0)
+		d->wanted = NULL;
+	if (bound_met(shape, r->want.bound, r->want.wanted, r->observed, &d->put_right))
+		return KE_NOMEM;
 	d->new_value = strdup(r->observed);
 	d->policy = strdup(r->want.policy);
 	d->old = r->before ? strdup(r->before) : NULL;
@@ -121,6 +127,7 @@ void drift_list_clear(struct drift_list *l)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		free(l->rows[i].wanted);
+		free(l->rows[i].put_right);
 		free(l->rows[i].old);
 		free(l->rows[i].new_value);
 		free(l->rows[i].policy);

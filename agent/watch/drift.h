@@ -36,8 +36,11 @@ struct drift_event {
 
 struct drift {
 	struct name key;
-	char *wanted, *old,
-	        *new_value; /* canonical, owned; old NULL: not known; new_value NULL: not there any more */
+	/* Owned, canonical; WANTED with the sign of its bound, as it is told. OLD NULL: not known; NEW_VALUE NULL: not there any
+	 * more. */
+	char *wanted, *old, *new_value;
+	char *put_right; /* owned; what a restore writes: of a bound, what meets it from NEW_VALUE */
+	enum value_bound bound;
 	enum setting_mode mode;
 	enum drift_action action;
 	enum drift_source source;
@@ -54,7 +57,7 @@ struct drift_list {
 };
 
 /* Judge N rows of a poll with the events that came since the poll before, oldest first. A row becomes a drift when it
- * differs from what is wanted and (it changed, or was never seen before, or its mode is enforce: then it waits for its
+ * differs from what is wanted, is no key that was made anew, and (it changed, or was never seen before, or its mode is enforce: then it waits for its
  * restore; a truce that was reported yields none). Writes by ourselves (WRITER_OURSELVES) explain nothing. NOW: seconds
  * since 1970. KE_NOMEM; drift_list_clear() *RET in any case. */
 int drift_judge(const struct poll_row *rows, size_t n, const struct drift_event *events, size_t n_events,

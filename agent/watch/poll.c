@@ -159,11 +159,12 @@ int poller_set(struct poller *p, const struct poll_want *wants, size_t n)
 }
 
 /* The kernel's text of slot S, through its descriptor or a new one. 0 or errno. */
-static int slot_read(
-        struct poller *p, struct slot *s, const struct name *n, const char **ret, size_t *ret_len)
+static int slot_read(struct poller *p, struct slot *s, const struct name *n, const char **ret,
+        size_t *ret_len, bool *reopened)
 {
 	int err = s->open ? procsys_key_read(&s->file, ret, ret_len) : 0;
 
+	*reopened = s->open && err;
 	if (s->open && !err)
 		return 0;
 	slot_close(p, s); /* its interface may be gone, and another one of that name there */
@@ -211,15 +212,22 @@ static void slot_lose(struct slot *s)
 	s->now = NULL;
 }
 
+static const struct value_shape *shape_of(const struct poll_want *w)
+{
+	return w->knob ? &w->knob->shape : &value_shape_text;
+}
+
 static int run_one(struct poller *p, size_t i)
 {
 	struct slot *s = &p->slots[i];
 	struct poll_row *r = &p->rows[i];
 	const char *text;
 	size_t len;
+	bool reopened, was_gone = r->err != 0;
 	int rc = KE_OK;
 
-	r->err = slot_read(p, s, &r->want.name, &text, &len);
+	r->err = slot_read(p, s, &r->want.name, &text, &len, &reopened);
+	r->reborn = !r->err && (reopened || was_gone);
 	bool same = !r->err && s->now && s->raw && len == s->raw_len && memcmp(text, s->raw, len) == 0;
 	if (r->err)
 		slot_lose(s);
@@ -228,7 +236,8 @@ static int run_one(struct poller *p, size_t i)
 	r->before = same ? s->now : s->before;
 	r->observed = s->now;
 	r->changed = r->before && r->observed && strcmp(r->before, r->observed) != 0;
-	r->differs = r->observed && strcmp(r->observed, r->want.wanted) != 0;
+	r->differs =
+	        r->observed && !bound_holds(shape_of(&r->want), r->want.bound, r->want.wanted, r->observed);
 	return rc;
 }
 

@@ -21,7 +21,8 @@
 struct poll_want {
 	struct name name;
 	const struct knob *knob; /* NULL: unknown; constant tables */
-	const char *wanted;      /* canonical */
+	enum value_bound bound;  /* of wanted */
+	const char *wanted;      /* canonical, without the bound's sign */
 	enum setting_mode mode;
 	const char *policy;
 	int64_t version;
@@ -36,7 +37,10 @@ struct poll_row {
 	const char *observed; /* canonical, now; NULL: err */
 	int err;              /* errno of open or read; ENOENT: not there */
 	bool changed;         /* observed differs from before, both known */
-	bool differs;         /* observed is known and is not the wanted value */
+	/* The key is another one of the same name than the last run saw, or was not there then: its interface went and came. What
+	 * it holds is the kernel's own. */
+	bool reborn;
+	bool differs; /* observed is known and is not wanted: another value, or beyond the bound */
 };
 
 struct poller;

@@ -36,7 +36,7 @@ _kedge() {
 		"repo status") options="--keys --passphrase-file --within" ;;
 		"repo publish") options="--dry-run" ;;
 		"policy import") options="--name --policy-version --output --skip-errors" ;;
-		"policy export") options="--output" ;;
+		"policy export") options="--output --skip-errors" ;;
 		"policy lint") options="--kernel --mem" ;;
 		"policy publish") options="--keys --passphrase-file --dry-run --role --publish" ;;
 		"rollout plan") options="--selector --wave --start --serial --standing --remove --why" ;;

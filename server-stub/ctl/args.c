@@ -47,7 +47,7 @@ const struct args_option args_options[] = {
 	{ "name", 0, "NAME", "name of the policy" },
 	{ "policy-version", 0, "N", "version of the policy (1)" },
 	{ "output", 'o', "FILE", "write there instead of to standard output" },
-	{ "skip-errors", 0, NULL, "leave out lines that cannot be used" },
+	{ "skip-errors", 0, NULL, "leave out what cannot be used" },
 	{ "kernel", 0, "RANGE", "kernels of the fleet, 5.4..6.12" },
 	{ "mem", 0, "RANGE", "memory of the fleet's hosts, 4G..256G" },
 	{ "selector", 0, "K=V,...", "only hosts with these labels" },

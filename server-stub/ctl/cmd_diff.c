@@ -8,7 +8,12 @@
 
 static void setting_text(struct buf *out, const struct setting *s)
 {
-	buf_str(out, s->value);
+	char dotted[NAME_MAX_LEN + 1];
+
+	buf_fmt(out, "%s%s", bound_sign(s->bound), s->value);
+	for (size_t i = 0; i < s->n_except; i++)
+		buf_fmt(out, "%s%s%s", i ? " " : " (except ",
+		        name_dotted(&s->except[i], dotted, sizeof dotted), i + 1 == s->n_except ? ")" : "");
 	if (s->mode != SETTING_ENFORCE)
 		buf_fmt(out, " (%s)", policy_mode_text(s->mode));
 	if (s->required)
@@ -38,10 +43,21 @@ static void change_text(struct buf *out, const struct policy_change *c)
 
 static void setting_json(struct jsonw *w, const char *name, const struct setting *s)
 {
+	struct buf value = BUF_INIT(VALUE_MAX_LEN + 4);
+	char dotted[NAME_MAX_LEN + 1];
+
 	if (!s)
 		return;
 	jsonw_object(w, name);
-	jsonw_string(w, "value", s->value);
+	buf_fmt(&value, "%s%s", bound_sign(s->bound), s->value);
+	jsonw_string(w, "value", buf_text(&value));
+	buf_free(&value);
+	if (s->n_except) {
+		jsonw_array(w, "except");
+		for (size_t i = 0; i < s->n_except; i++)
+			jsonw_string(w, NULL, name_dotted(&s->except[i], dotted, sizeof dotted));
+		jsonw_array_end(w);
+	}
 	jsonw_string(w, "mode", policy_mode_text(s->mode));
 	jsonw_bool(w, "required", s->required);
 	jsonw_bool(w, "optional", s->optional);

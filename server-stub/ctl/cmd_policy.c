@@ -35,8 +35,7 @@ static void unknown_drop(struct policy *p)
 			p->settings[n++] = *s;
 			continue;
 		}
-		free(s->value);
-		free(s->why);
+		setting_clear(s);
 	}
 	p->n = n;
 }
@@ -113,17 +112,105 @@ static void remark(struct buf *out, const char *text)
 	}
 }
 
-static void export_setting(struct buf *out, const struct setting *s)
+/* Would sysctl.d take the exception E of S from another pattern of P, too? */
+static bool is_shared(const struct policy *p, const struct setting *s, const struct name *e)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct setting *t = &p->settings[i];
+		if (t != s && name_is_pattern(&t->name) && setting_covers(t, e))
+			return true;
+	}
+	return false;
+}
+
+/* sysctl.d writes values, whatever is there, and excludes whole keys from every pattern. */
+static const char *inexpressible(const struct policy *p, const struct setting *s)
+{
+	if (s->bound != BOUND_NONE)
+		return "it cannot write 'at least' or 'at most'";
+	for (size_t i = 0; i < s->n_except; i++) {
+		if (name_is_pattern(&s->except[i]))
+			return "it cannot exclude keys by a '*'";
+		if (is_shared(p, s, &s->except[i]))
+			return "it cannot exclude a key from one pattern and not from another";
+	}
+	return NULL;
+}
+
+/* A '*' of sysctl.d stands for "all" and "default" as well, which ours does not mean. */
+static void export_broad(struct buf *out, const struct setting *s)
+{
+	static const char *const broad[] = { "all", "default" };
+	char dotted[NAME_MAX_LEN + 1];
+
+	for (size_t i = 0; i < sizeof broad / sizeof broad[0]; i++) {
+		struct buf path = BUF_INIT(2 * NAME_MAX_LEN);
+		struct name n;
+		const char *seg;
+		size_t len;
+		for (unsigned at = 0; name_segment(&s->name, at, &seg, &len); at++) {
+			buf_str(&path, at ? "/" : "");
+			if (len == 1 && *seg == '*')
+				buf_str(&path, broad[i]);
+			else
+				buf_bytes(&path, seg, len);
+		}
+		if (!path.rc && !name_parse(buf_text(&path), path.len, &n, NULL) &&
+		        !name_covers(&s->name, &n))
+			buf_fmt(out, "-%s\n", name_dotted(&n, dotted, sizeof dotted));
+		buf_free(&path);
+	}
+}
+
+/* In front of all settings: there a key's own line, which follows, counts more. */
+static void export_exceptions(struct buf *out, const struct policy *p)
 {
 	char dotted[NAME_MAX_LEN + 1];
+
+	for (size_t k = 0; k < p->n; k++) {
+		const struct setting *s = &p->settings[k];
+		if (!name_is_pattern(&s->name) || s->mode == SETTING_AUDIT || inexpressible(p, s))
+			continue;
+		export_broad(out, s);
+		for (size_t i = 0; i < s->n_except; i++)
+			buf_fmt(out, "-%s\n", name_dotted(&s->except[i], dotted, sizeof dotted));
+	}
+}
+
+static void export_setting(struct buf *out, const struct policy *p, const struct setting *s)
+{
+	char dotted[NAME_MAX_LEN + 1];
+	const char *why_not = inexpressible(p, s);
 
 	name_dotted(&s->name, dotted, sizeof dotted);
 	if (s->why)
 		remark(out, s->why);
-	if (s->mode == SETTING_AUDIT)
+	if (why_not)
+		buf_fmt(out, "# left out, %s: %s = %s%s\n", why_not, dotted, bound_sign(s->bound), s->value);
+	else if (s->mode == SETTING_AUDIT)
 		buf_fmt(out, "# only watched, never written: %s = %s\n", dotted, s->value);
 	else
 		buf_fmt(out, "%s%s = %s\n", s->optional ? "-" : "", dotted, s->value);
+}
+
+/* A file that says less than the policy is written only on demand. */
+static int export_check(const struct ctl *c, const struct policy_file *p, struct fault *f)
+{
+	char dotted[NAME_MAX_LEN + 1];
+
+	for (size_t i = 0; i < p->policy->n; i++) {
+		const struct setting *s = &p->policy->settings[i];
+		const char *why_not = inexpressible(p->policy, s);
+		if (!why_not)
+			continue;
+		name_dotted(&s->name, dotted, sizeof dotted);
+		if (!args_has(&c->args, "skip-errors"))
+			return fault_set(f, KE_UNSUPPORTED, dotted,
+			        "give plain values, or leave such settings out with --skip-errors",
+			        "sysctl.d cannot hold this setting: %s", why_not);
+		ctl_warn(c, "warning: %s is left out of the sysctl.d text: %s", dotted, why_not);
+	}
+	return KE_OK;
 }
 
 int ctl_policy_export(struct ctl *c)
@@ -134,13 +221,16 @@ int ctl_policy_export(struct ctl *c)
 	struct fault f = { 0 };
 	int rc = policy_file_read(c->args.words[0], NULL, &p, &f);
 
+	if (!rc)
+		rc = export_check(c, &p, &f);
 	if (!rc) {
 		buf_fmt(&text, "# policy %s version %" PRId64 ", exported by kedge; see sysctl.d(5)\n",
 		        p.policy->name, p.policy->version);
 		if (p.policy->description)
 			remark(&text, p.policy->description);
+		export_exceptions(&text, p.policy);
 		for (size_t i = 0; i < p.policy->n; i++)
-			export_setting(&text, &p.policy->settings[i]);
+			export_setting(&text, p.policy, &p.policy->settings[i]);
 		rc = text.rc ? fault_set(&f, text.rc, p.path, NULL, "%s", "") : KE_OK;
 	}
 	if (!rc && output)

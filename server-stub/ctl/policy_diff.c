@@ -5,12 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool same(const struct setting *a, const struct setting *b)
-{
-	return strcmp(a->value, b->value) == 0 && a->mode == b->mode && a->required == b->required &&
-	       a->optional == b->optional;
-}
-
 static const struct name *name_of(const struct policy_change *c)
 {
 	return c->before ? &c->before->name : &c->after->name;
@@ -30,7 +24,7 @@ int policy_diff(const struct policy *a, const struct policy *b, struct policy_ch
 		return KE_NOMEM;
 	for (size_t i = 0; i < a->n; i++) {
 		const struct setting *other = policy_find(b, &a->settings[i].name);
-		if (!other || !same(&a->settings[i], other))
+		if (!other || !setting_same(&a->settings[i], other))
 			list[n++] = (struct policy_change){ &a->settings[i], other };
 	}
 	for (size_t i = 0; i < b->n; i++)

@@ -97,6 +97,7 @@ static inline void sim_start(struct sim *s)
 	s->courier = pair[1];
 	link_open(k, pair[0]);
 	assert_int_equal(lookout_start(k, -1, &f), 0);
+	appear_start(k, -1);
 	assert_int_equal(journalist_start(k, &f), 0);
 	ev_timer_stop(k->loop, &k->sockets);
 	if (enforce_start(k, &f))

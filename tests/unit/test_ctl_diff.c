@@ -41,6 +41,22 @@ static void changes(void **state)
 	add(b, "net.ipv4.tcp_syncookies", "1", NULL);
 	add(a, "net.ipv4.tcp_keepalive_time", "600", NULL);
 	add(b, "net.ipv4.tcp_keepalive_time", "600", NULL)->mode = SETTING_AUDIT;
+	add(a, "net.ipv4.conf.*.rp_filter", "1", NULL);
+	const struct name lo = { "net/ipv4/conf/lo/rp_filter" };
+	assert_int_equal(setting_except(add(b, "net.ipv4.conf.*.rp_filter", "1", NULL), &lo, NULL), 0);
+	add(a, "net.core.netdev_budget", "300", NULL);
+	add(b, "net.core.netdev_budget", "300", NULL)->bound = BOUND_AT_LEAST;
+	assert_int_equal(policy_diff(a, b, &list, &n), 0);
+	assert_int_equal(n, 6);
+	/* Ordered by key: the bound and the exception are the first and the third. */
+	assert_int_equal(list[0].after->bound, BOUND_AT_LEAST);
+	assert_int_equal(list[2].after->n_except, 1);
+	assert_string_equal(list[1].after->value, "8192");
+	free(list);
+	for (size_t i = 0; i < 2; i++) {
+		setting_clear(&a->settings[--a->n]);
+		setting_clear(&b->settings[--b->n]);
+	}
 	assert_int_equal(policy_diff(a, b, &list, &n), 0);
 	assert_int_equal(n, 4);
 	assert_string_equal(name_dotted(&list[0].before->name, dotted, sizeof dotted), "net.core.somaxconn");

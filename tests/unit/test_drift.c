@@ -117,6 +117,54 @@ static void who_did_it(void **state)
 	}
 }
 
+/* What an interface brought with it when it came again is nobody's drift. */
+static void reborn(void **state)
+{
+	struct poll_row r = row(&fin, SETTING_ENFORCE, NULL, "60");
+	struct drift_list l;
+	struct contest *c;
+	(void)state;
+
+	r.reborn = true;
+	assert_int_equal(contest_new(&c), 0);
+	assert_int_equal(drift_judge(&r, 1, NULL, 0, c, T0, &l), 0);
+	assert_int_equal(l.n, 0);
+	drift_list_clear(&l);
+	r.reborn = false;
+	assert_int_equal(drift_judge(&r, 1, NULL, 0, c, T0, &l), 0);
+	assert_int_equal(l.n, 1);
+	drift_list_clear(&l);
+	contest_free(c);
+}
+
+/* Told is the bound; written is what meets it from what is there. */
+static void bounds(void **state)
+{
+	static const struct name rmem = { "net/ipv4/tcp_rmem" };
+	struct poll_row r = { .observed = "1 87380 33554432", .changed = true, .differs = true };
+	struct drift_list l;
+	struct contest *c;
+	(void)state;
+
+	r.want = (struct poll_want){ .name = rmem,
+		.knob = knowledge_find(&rmem),
+		.bound = BOUND_AT_LEAST,
+		.wanted = "4096 131072 6291456",
+		.policy = "web" };
+	assert_int_equal(contest_new(&c), 0);
+	assert_int_equal(drift_judge(&r, 1, NULL, 0, c, T0, &l), 0);
+	assert_int_equal(l.n, 1);
+	assert_string_equal(l.rows[0].wanted, ">=4096 131072 6291456");
+	assert_string_equal(l.rows[0].put_right, "4096 131072 33554432");
+	assert_int_equal(l.rows[0].bound, BOUND_AT_LEAST);
+	drift_list_clear(&l);
+	r = row(&fin, SETTING_ENFORCE, "30", "60");
+	assert_int_equal(drift_judge(&r, 1, NULL, 0, c, T0, &l), 0);
+	assert_string_equal(l.rows[0].put_right, "30");
+	drift_list_clear(&l);
+	contest_free(c);
+}
+
 static void contested(void **state)
 {
 	(void)state;
@@ -158,6 +206,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(which_rows),
+		cmocka_unit_test(bounds),
+		cmocka_unit_test(reborn),
 		cmocka_unit_test(who_did_it),
 		cmocka_unit_test(contested),
 		cmocka_unit_test(looks),

@@ -85,6 +85,8 @@ static void facts_are_the_measured_ones(void **state)
 	assert_null(knob_module(k));
 	assert_int_equal(find("net.ipv4.tcp_fastopen_key")->danger, KNOB_SECRET);
 	assert_int_equal(find("net.core.rps_sock_flow_entries")->shape.rounding, VALUE_UP_POW2);
+	assert_int_equal(find("net.ipv4.tcp_max_tw_buckets")->shape.unlimited, VALUE_UNLIMITED_NEGATIVE);
+	assert_int_equal(find("net.netfilter.nf_conntrack_max")->shape.unlimited, VALUE_UNLIMITED_ZERO);
 	assert_true(find("net.ipv4.tcp_available_congestion_control")->read_only);
 	assert_int_equal(find("net.ipv4.tcp_low_latency")->obsolete, KERNEL(4, 14));
 	struct knob_doc doc = knowledge_doc(find("net.ipv4.tcp_tw_reuse"));

@@ -388,6 +388,37 @@ static void no_worse_than_info(const struct policy *p)
 	lint_report_free(r);
 }
 
+static unsigned lint_count(const struct policy *p, const struct lint_target *t, const char *id)
+{
+	struct lint_report *r = NULL;
+	assert_int_equal(lint_policy(p, t, &r), 0);
+	unsigned n = count(r, id);
+	lint_report_free(r);
+	return n;
+}
+
+/* A floor is judged by what it comes to on the host: at least 100 with 4096 there is 4096. */
+static void bounds_are_judged_by_what_they_come_to(void **state)
+{
+	struct policy *p = NULL;
+	struct setting *s = NULL;
+	const struct name n = { V4 "tcp_max_tw_buckets" };
+	struct lint_target known = target_of(LIVE), unknown = known;
+	static const char *const now[][2] = { { V4 "tcp_max_tw_buckets", "262144" }, { NULL, NULL } };
+	(void)state;
+
+	known.current = host_current;
+	known.ctx = (void *)(uintptr_t)now;
+	unknown.current = NULL;
+	assert_int_equal(policy_new("t", 1, &p), 0);
+	assert_int_equal(policy_append_bound(p, &n, BOUND_AT_LEAST, "6000", NULL, &s, NULL), 0);
+	assert_int_equal(lint_count(p, &known, "TW006"), 0);
+	assert_int_equal(lint_count(p, &unknown, "TW006"), 1);
+	s->bound = BOUND_NONE;
+	assert_int_equal(lint_count(p, &known, "TW006"), 1);
+	policy_free(p);
+}
+
 static void the_kernels_defaults_are_clean(void **state)
 {
 	(void)state;
@@ -445,6 +476,7 @@ int main(void)
 		cmocka_unit_test(long_port_lists_are_told),
 		cmocka_unit_test(the_list_of_rules_is_whole),
 		cmocka_unit_test(the_article_hits_its_rules),
+		cmocka_unit_test(bounds_are_judged_by_what_they_come_to),
 		cmocka_unit_test(the_kernels_defaults_are_clean),
 		cmocka_unit_test(what_we_ship_is_clean),
 	};

@@ -121,6 +121,64 @@ static void expands_patterns(void **state)
 	tree_close(&t);
 }
 
+/* Excepted interfaces are no rows; a floor that is met asks nobody whether the key can be written. */
+static void leaves_exceptions_out(void **state)
+{
+	static const struct row rows[] = { { "net.ipv4.conf.*.rp_filter", "1" },
+		{ "net.ipv4.conf.docker1.rp_filter", "2" }, { "net.core.somaxconn", "4096" },
+		{ NULL, NULL } };
+	static const char *const want[] = { "net/ipv4/conf/eth0/rp_filter", "net/ipv4/conf/docker1/rp_filter",
+		"net/core/somaxconn" };
+	const struct name docker0 = name_of("net.ipv4.conf.docker0.rp_filter"),
+	                  docker1 = name_of("net.ipv4.conf.docker1.rp_filter");
+	struct tree t;
+	(void)state;
+
+	tree_open(&t);
+	tree_put(&t, "net/ipv4/conf/docker0/rp_filter", "0");
+	tree_put(&t, "net/ipv4/conf/docker1/rp_filter", "0");
+	tree_put(&t, "net/ipv4/conf/eth0/rp_filter", "0");
+	tree_put(&t, "net/core/somaxconn", "8192");
+	tree_mode(&t, "net/core/somaxconn", 0444);
+	struct policy *p = policy_of(rows);
+	assert_int_equal(setting_except(&p->settings[0], &docker0, NULL), 0);
+	/* Its own setting means it all the same. */
+	assert_int_equal(setting_except(&p->settings[0], &docker1, NULL), 0);
+	p->settings[2].bound = BOUND_AT_LEAST;
+	struct observation *o = observe(&t, p, KERNEL(6, 12));
+	assert_int_equal(o->n, sizeof want / sizeof want[0]);
+	for (size_t i = 0; i < o->n; i++)
+		assert_string_equal(o->keys[i].name.path, want[i]);
+	assert_int_equal(o->keys[2].state, KEY_PRESENT);
+	observation_free(o);
+	policy_free(p);
+	tree_close(&t);
+}
+
+/* A pattern with exceptions takes no key of theirs from a pattern before it. */
+static void an_exception_leaves_to_the_pattern_before(void **state)
+{
+	static const struct row rows[] = { { "net.*.conf.*.forwarding", "1" },
+		{ "net.ipv4.conf.*.forwarding", "0" }, { NULL, NULL } };
+	const struct name docker0 = name_of("net.ipv4.conf.docker0.forwarding");
+	struct tree t;
+	(void)state;
+
+	tree_open(&t);
+	tree_put(&t, "net/ipv4/conf/docker0/forwarding", "0");
+	tree_put(&t, "net/ipv4/conf/eth0/forwarding", "0");
+	struct policy *p = policy_of(rows);
+	assert_int_equal(setting_except(&p->settings[1], &docker0, NULL), 0);
+	struct observation *o = observe(&t, p, KERNEL(6, 12));
+	assert_int_equal(o->n, 2);
+	assert_string_equal(o->keys[0].name.path, "net/ipv4/conf/docker0/forwarding");
+	assert_string_equal(o->keys[0].setting->value, "1");
+	assert_string_equal(o->keys[1].name.path, "net/ipv4/conf/eth0/forwarding");
+	observation_free(o);
+	policy_free(p);
+	tree_close(&t);
+}
+
 /* A pattern whose every match has its own setting has nothing left to say, and nothing to complain about. */
 static void a_covered_pattern_is_silent(void **state)
 {
@@ -183,6 +241,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_states_and_reasons),
 		cmocka_unit_test(expands_patterns),
+		cmocka_unit_test(leaves_exceptions_out),
+		cmocka_unit_test(an_exception_leaves_to_the_pattern_before),
 		cmocka_unit_test(a_covered_pattern_is_silent),
 		cmocka_unit_test(secrets_are_not_read),
 		cmocka_unit_test(reasons_have_words),

@@ -32,7 +32,12 @@ static struct originals *sample(void)
 	row->lost = true;
 	assert_int_equal(originals_note(o, &c, NULL, &row), 0);
 	row->wanted = strdup("1");
+	row->bound = BOUND_AT_LEAST;
 	row->optional = true;
+	row->except = calloc(2, sizeof *row->except);
+	row->except[0] = name_of("net.ipv4.conf.docker0.rp_filter");
+	row->except[1] = name_of("net/ipv4/conf/eth0.7/rp_filter");
+	row->n_except = 2;
 	assert_int_equal(originals_note(o, &d, "1", NULL), 0);
 	return o;
 }
@@ -83,6 +88,10 @@ static void round_trip(void **state)
 		assert_int_equal(x->required, y->required);
 		assert_int_equal(x->optional, y->optional);
 		assert_int_equal(x->lost, y->lost);
+		assert_int_equal(x->bound, y->bound);
+		assert_int_equal(x->n_except, y->n_except);
+		for (size_t k = 0; k < x->n_except; k++)
+			assert_string_equal(x->except[k].path, y->except[k].path);
 	}
 	assert_int_equal(originals_promote(t.dir, &f), KE_NOENT);
 	o->serial = 10;
@@ -121,6 +130,64 @@ static void damage_is_noticed(void **state)
 	originals_free(o);
 }
 
+/* The setting that holds a key: its own before a pattern's, and no pattern that excepts it. */
+static void tells_the_holder(void **state)
+{
+	static const struct {
+		const char *key, *holder, *remark;
+	} rows[] = {
+		{ "net.ipv4.tcp_rmem", "net/ipv4/tcp_rmem", "itself" },
+		{ "net.ipv4.tcp_sack", NULL, "was changed along, is not held" },
+		{ "net.ipv4.conf.eth1.rp_filter", "net/ipv4/conf/*/rp_filter", "by the pattern" },
+		{ "net.ipv4.conf.docker0.rp_filter", NULL, "excepted" },
+		{ "net.ipv4.conf.all.rp_filter", NULL, "no interface" },
+	};
+	struct originals *o = sample();
+	(void)state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct name n = name_of(rows[i].key);
+		const struct original *by = originals_holder(o, &n);
+		if ((by != NULL) != (rows[i].holder != NULL) ||
+		        (by && strcmp(by->name.path, rows[i].holder) != 0))
+			fail_msg("%s", rows[i].remark);
+	}
+	originals_free(o);
+}
+
+/* What an earlier version wrote has neither bounds nor exceptions, and no flags for them. */
+static void plain_rows_are_written_as_ever(void **state)
+{
+	struct originals *o = NULL, *back = NULL;
+	struct original *row = NULL;
+	struct name a = name_of("net.core.somaxconn");
+	char *data = NULL, *other = NULL;
+	size_t len = 0, other_len = 0;
+	(void)state;
+
+	assert_int_equal(originals_new("b", &o), 0);
+	assert_int_equal(originals_note(o, &a, "1", &row), 0);
+	row->wanted = strdup("2");
+	assert_int_equal(originals_encode(o, &data, &len), 0);
+	row->bound = BOUND_AT_MOST;
+	assert_int_equal(originals_encode(o, &other, &other_len), 0);
+	assert_int_equal(len, other_len); /* a flag, and nothing else */
+	assert_int_equal(originals_decode(other, other_len, &back), 0);
+	assert_int_equal(back->keys[0].bound, BOUND_AT_MOST);
+	originals_free(back);
+	/* A bound of nothing is forgotten. */
+	free(row->wanted);
+	row->wanted = NULL;
+	free(other);
+	assert_int_equal(originals_encode(o, &other, &other_len), 0);
+	assert_int_equal(originals_decode(other, other_len, &back), 0);
+	assert_int_equal(back->keys[0].bound, BOUND_NONE);
+	originals_free(back);
+	originals_free(o);
+	free(data);
+	free(other);
+}
+
 static void gives_the_policy_back(void **state)
 {
 	struct originals *o = sample();
@@ -137,6 +204,8 @@ static void gives_the_policy_back(void **state)
 	assert_true(p->settings[0].required);
 	assert_string_equal(p->settings[1].name.path, "net/ipv4/conf/*/rp_filter");
 	assert_true(p->settings[1].optional);
+	assert_int_equal(p->settings[1].bound, BOUND_AT_LEAST);
+	assert_int_equal(p->settings[1].n_except, 2);
 	policy_free(p);
 	o->policy[0] = '\0';
 	assert_int_equal(originals_policy(o, &p, &f), KE_NOENT);
@@ -149,6 +218,8 @@ int main(void)
 		cmocka_unit_test(notes_once),
 		cmocka_unit_test(round_trip),
 		cmocka_unit_test(damage_is_noticed),
+		cmocka_unit_test(tells_the_holder),
+		cmocka_unit_test(plain_rows_are_written_as_ever),
 		cmocka_unit_test(gives_the_policy_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

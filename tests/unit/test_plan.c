@@ -101,6 +101,90 @@ static void outcomes(void **state)
 	world_close(&w);
 }
 
+/* A bound is turned into a value by what the key holds, element by element. */
+static void bounds_are_met(void **state)
+{
+	static const struct {
+		struct host_row row;
+		enum value_bound b;
+		enum outcome outcome;
+		const char *wanted, *remark;
+	} rows[] = {
+		{ { "net.core.somaxconn", "128", "4096" }, BOUND_AT_LEAST, OUTCOME_PLANNED, "4096",
+		        "raised" },
+		{ { "net.core.somaxconn", "8192", "4096" }, BOUND_AT_LEAST, OUTCOME_ALREADY, "8192", "more" },
+		{ { "net.ipv4.tcp_fin_timeout", "60", "30" }, BOUND_AT_MOST, OUTCOME_PLANNED, "30",
+		        "lowered" },
+		{ { "net.ipv4.tcp_fin_timeout", "15", "30" }, BOUND_AT_MOST, OUTCOME_ALREADY, "15", "less" },
+		{ { "net.ipv4.tcp_rmem", "4096\t87380\t33554432", "4096 131072 6291456" }, BOUND_AT_LEAST,
+		        OUTCOME_PLANNED, "4096 131072 33554432", "only the middle one" },
+		{ { "net.netfilter.nf_conntrack_max", NULL, "4096" }, BOUND_AT_LEAST, OUTCOME_PENDING, "4096",
+		        "nothing to compare with" },
+		{ { "net.ipv4.ip_local_port_range", "32768\t60999", "10000 50000" }, BOUND_AT_LEAST,
+		        OUTCOME_PLANNED, "10000 60999", "a wider range" },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct host_row one[] = { rows[i].row, { NULL, NULL, NULL } };
+		struct world w;
+		world_open(&w, one);
+		w.policy->settings[0].bound = rows[i].b;
+		world_plan(&w, NULL);
+		const struct plan_key *k = &w.plan->keys[0];
+		if (k->outcome != rows[i].outcome || strcmp(k->wanted, rows[i].wanted) != 0)
+			fail_msg("%s: %s %s", rows[i].remark, outcome_name(k->outcome), k->wanted);
+		assert_int_equal(w.plan->n_order, k->outcome == OUTCOME_PLANNED);
+		assert_true(plan_key_holds(k, k->wanted));
+		world_close(&w);
+	}
+}
+
+/* The pair's order follows the values that will be written, not the policy's numbers. */
+static void bounds_are_ordered_by_what_they_come_to(void **state)
+{
+	static const struct host_row rows[] = { { "net.ipv4.ip_unprivileged_port_start", "1024", "40000" },
+		{ "net.ipv4.ip_local_port_range", "32768 60999", "50000 60000" }, { NULL, NULL, NULL } };
+	char text[512];
+	struct world w;
+	(void)state;
+
+	world_open(&w, rows);
+	w.policy->settings[0].bound = BOUND_AT_LEAST;
+	world_plan(&w, NULL);
+	assert_string_equal(
+	        order_text(w.plan, text, sizeof text), "ip_local_port_range ip_unprivileged_port_start");
+	plan_free(w.plan);
+	/* At most 40000 it is already. */
+	w.policy->settings[0].bound = BOUND_AT_MOST;
+	world_plan(&w, NULL);
+	assert_string_equal(order_text(w.plan, text, sizeof text), "ip_local_port_range");
+	world_close(&w);
+}
+
+/* What is let go with a bound goes back only where it is still ours. */
+static void a_released_bound(void **state)
+{
+	static const struct host_row rows[] = { { "net.core.somaxconn", "8192", "128" },
+		{ NULL, NULL, NULL } };
+	struct world w;
+	(void)state;
+
+	world_open(&w, rows);
+	w.policy->settings[0].bound = BOUND_AT_LEAST;
+	w.policy->settings[0].release = true;
+	w.policy->settings[0].held = strdup("4096");
+	world_plan(&w, NULL);
+	assert_int_equal(w.plan->keys[0].outcome, OUTCOME_ALREADY);
+	plan_free(w.plan);
+	free(w.policy->settings[0].held);
+	w.policy->settings[0].held = strdup("8192");
+	world_plan(&w, NULL);
+	assert_int_equal(w.plan->keys[0].outcome, OUTCOME_PLANNED);
+	assert_string_equal(w.plan->keys[0].wanted, "128");
+	world_close(&w);
+}
+
 static void modes_and_required(void **state)
 {
 	static const struct host_row rows[] = { { "net.ipv4.tcp_fin_timeout", "60", "30" },
@@ -210,6 +294,66 @@ static void orders_writes(void **state)
 		{ { { "net.ipv4.ip_unprivileged_port_start", "20000", "5000" },
 		          { "net.ipv4.ip_local_port_range", "32768 60999", "10000 65000" } },
 		        "ip_unprivileged_port_start ip_local_port_range", "and this one" },
+		{ { { "net.ipv4.ip_unprivileged_port_start", "1024", "9000" },
+		          { "net.ipv4.ip_local_port_range", "32768 60999", "10000 65000" } },
+		        "ip_local_port_range ip_unprivileged_port_start", "one digit rises as well" },
+		{ { { "net.ipv4.conf.lo.forwarding", "0", "0" }, { "net.ipv4.ip_forward", "0", "1" },
+		          { "net.ipv6.conf.lo.forwarding", "0", "0" },
+		          { "net.ipv6.conf.all.forwarding", "0", "1" } },
+		        "ip_forward conf/lo/forwarding net/ipv6/conf/all/forwarding "
+		        "net/ipv6/conf/lo/forwarding",
+		        "each behind its own" },
+		{ { { "net.ipv4.ip_unprivileged_port_start", "1024", "5000" },
+		          { "net.ipv4.ip_local_port_range", "32768 60999", "10000 65000" } },
+		        "ip_local_port_range ip_unprivileged_port_start",
+		        "the start rises, the range falls" },
+		{ { { "net.ipv4.ip_local_port_range", "32768 60999", "40000 65000" },
+		          { "net.ipv4.ip_unprivileged_port_start", "20000", "5000" } },
+		        "ip_unprivileged_port_start ip_local_port_range",
+		        "the start falls, the range rises" },
+		{ { { "net.ipv4.tcp_reordering", "3", "400" },
+		          { "net.ipv4.tcp_max_reordering", "300", "500" } },
+		        "tcp_max_reordering tcp_reordering", "the most before what it bounds, going up" },
+		{ { { "net.ipv4.tcp_reordering", "400", "3" },
+		          { "net.ipv4.tcp_max_reordering", "500", "300" } },
+		        "tcp_max_reordering tcp_reordering", "and going down" },
+		{ { { "net.netfilter.nf_conntrack_max", "262144", "524288" },
+		          { "net.netfilter.nf_conntrack_buckets", "65536", "131072" } },
+		        "net/netfilter/nf_conntrack_buckets net/netfilter/nf_conntrack_max",
+		        "buckets before entries, going up" },
+		{ { { "net.netfilter.nf_conntrack_max", "524288", "262144" },
+		          { "net.netfilter.nf_conntrack_buckets", "131072", "65536" } },
+		        "net/netfilter/nf_conntrack_buckets net/netfilter/nf_conntrack_max",
+		        "and going down" },
+		{ { { "net.ipv4.tcp_allowed_congestion_control", "cubic reno", "reno" },
+		          { "net.ipv4.tcp_congestion_control", "cubic", "reno" } },
+		        "tcp_congestion_control tcp_allowed_congestion_control",
+		        "the default widens the list" },
+		{ { { "net.ipv4.tcp_allowed_congestion_control", "reno", "cubic reno" },
+		          { "net.ipv4.tcp_congestion_control", "reno", "cubic" } },
+		        "tcp_congestion_control tcp_allowed_congestion_control", "both ways" },
+		{ { { "net.ipv4.conf.lo.forwarding", "0", "1" }, { "net.ipv4.conf.all.forwarding", "0", "1" },
+		          { "net.ipv4.ip_forward", "0", "1" } },
+		        "ip_forward conf/all/forwarding conf/lo/forwarding",
+		        "from broad to narrow, switching on" },
+		{ { { "net.ipv4.conf.lo.forwarding", "1", "0" }, { "net.ipv4.conf.all.forwarding", "1", "0" },
+		          { "net.ipv4.ip_forward", "1", "0" } },
+		        "ip_forward conf/all/forwarding conf/lo/forwarding", "and off" },
+		{ { { "net.ipv4.conf.all.accept_redirects", "1", "1" }, { "net.ipv4.ip_forward", "0", "1" } },
+		        "ip_forward conf/all/accept_redirects", "forwarding switches redirects off" },
+		{ { { "net.ipv6.conf.lo.disable_ipv6", "0", "0" },
+		          { "net.ipv6.conf.all.disable_ipv6", "0", "1" } },
+		        "net/ipv6/conf/all/disable_ipv6 net/ipv6/conf/lo/disable_ipv6",
+		        "all before one that stays, switching off" },
+		{ { { "net.ipv6.conf.lo.disable_ipv6", "1", "1" },
+		          { "net.ipv6.conf.all.disable_ipv6", "1", "0" } },
+		        "net/ipv6/conf/all/disable_ipv6 net/ipv6/conf/lo/disable_ipv6", "and on" },
+		{ { { "net.ipv6.conf.lo.forwarding", "0", "0" },
+		          { "net.ipv6.conf.all.forwarding", "0", "1" } },
+		        "net/ipv6/conf/all/forwarding net/ipv6/conf/lo/forwarding", "the same of IPv6" },
+		{ { { "net.ipv6.conf.lo.forwarding", "1", "1" },
+		          { "net.ipv6.conf.all.forwarding", "1", "0" } },
+		        "net/ipv6/conf/all/forwarding net/ipv6/conf/lo/forwarding", "both ways" },
 		{ { { "net.ipv4.ip_local_port_range", "32768 60999", "10000 65000" },
 		          { "net.ipv4.tcp_sack", "1", "0" } },
 		        "ip_local_port_range tcp_sack", "the pair's other half does not change" },
@@ -303,6 +447,34 @@ static void hash_is_of_what_is_wanted(void **state)
 	policy_free(pc);
 }
 
+/* A floor is another wish than a value, and so is a pattern with exceptions. */
+static void hash_covers_the_forms(void **state)
+{
+	static const struct row rows[] = { { "net.core.somaxconn", "1" },
+		{ "net.ipv4.conf.*.rp_filter", "2" }, { NULL, NULL } };
+	static const char text[] = "net/core/somaxconn=>=1\nnet/ipv4/conf/*/rp_filter=2\n"
+	                           "net/ipv4/conf/*/rp_filter!net/ipv4/conf/a/rp_filter\n"
+	                           "net/ipv4/conf/*/rp_filter!net/ipv4/conf/b/rp_filter\n";
+	const struct name a = name_of("net.ipv4.conf.a.rp_filter"), b = name_of("net.ipv4.conf.b.rp_filter");
+	unsigned char plain[SHA256_LEN], hash[SHA256_LEN], expected[SHA256_LEN];
+	struct policy *p = policy_of(rows);
+	(void)state;
+
+	assert_int_equal(plan_hash(p, plain), 0);
+	p->settings[0].bound = BOUND_AT_LEAST;
+	assert_int_equal(plan_hash(p, hash), 0);
+	assert_memory_not_equal(plain, hash, SHA256_LEN);
+	assert_int_equal(setting_except(&p->settings[1], &b, NULL), 0);
+	assert_int_equal(setting_except(&p->settings[1], &a, NULL), 0);
+	assert_int_equal(plan_hash(p, hash), 0);
+	sha256(text, sizeof text - 1, expected);
+	assert_memory_equal(hash, expected, SHA256_LEN);
+	p->settings[0].bound = BOUND_AT_MOST;
+	assert_int_equal(plan_hash(p, hash), 0);
+	assert_memory_not_equal(hash, expected, SHA256_LEN);
+	policy_free(p);
+}
+
 static void what_is_left_is_not_written(void **state)
 {
 	static const struct host_row rows[] = { { "net.ipv4.tcp_fin_timeout", "60", "30" },
@@ -352,12 +524,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(outcomes),
+		cmocka_unit_test(bounds_are_met),
+		cmocka_unit_test(bounds_are_ordered_by_what_they_come_to),
+		cmocka_unit_test(a_released_bound),
 		cmocka_unit_test(modes_and_required),
 		cmocka_unit_test(blocked_keys_refuse_the_plan),
 		cmocka_unit_test(dangers_refuse_the_plan),
 		cmocka_unit_test(orders_writes),
 		cmocka_unit_test(after_is_obeyed),
 		cmocka_unit_test(hash_is_of_what_is_wanted),
+		cmocka_unit_test(hash_covers_the_forms),
 		cmocka_unit_test(what_is_left_is_not_written),
 		cmocka_unit_test(outcomes_have_words),
 	};

@@ -73,6 +73,44 @@ static void documents_survive_a_round_trip(void **state)
 	policy_free(again);
 }
 
+static void forms_survive_a_round_trip(void **state)
+{
+	static const char json[] =
+	        HEAD "\"settings\": [{\"key\": \"net.core.somaxconn\", \"value\": \">= 4096\"},"
+	             "{\"key\": \"net.ipv4.tcp_rmem\", \"value\": \">=4096\\t131072 6291456\"},"
+	             "{\"key\": \"net.ipv4.tcp_fin_timeout\", \"value\": \"<=30\"},"
+	             "{\"key\": \"net.ipv4.ip_local_port_range\", \"value\": \">=10000 64999\"},"
+	             "{\"key\": \"net.ipv4.conf.*.rp_filter\", \"value\": 2, \"except\": "
+	             "[\"net.ipv4.conf.docker0.rp_filter\", \"net/ipv4/conf/eth0.7/rp_filter\"]}]}";
+	struct policy *p = parse(json), *again, *copy = NULL;
+	char *first = NULL, *second = NULL;
+	(void)state;
+
+	assert_int_equal(p->settings[0].bound, BOUND_AT_LEAST);
+	assert_string_equal(p->settings[0].value, "4096");
+	assert_int_equal(p->settings[1].bound, BOUND_AT_LEAST);
+	assert_int_equal(p->settings[2].bound, BOUND_AT_MOST);
+	assert_int_equal(p->settings[4].bound, BOUND_NONE);
+	assert_int_equal(p->settings[4].n_except, 2);
+	assert_int_equal(policy_print(p, &first, NULL), 0);
+	assert_non_null(strstr(first, "\"value\": \">=4096 131072 6291456\""));
+	assert_non_null(strstr(first, "\"net.ipv4.conf.eth0/7.rp_filter\""));
+	again = parse(first);
+	assert_int_equal(policy_print(again, &second, NULL), 0);
+	assert_string_equal(first, second);
+	/* A copy has everything, and its own memory. */
+	assert_int_equal(policy_new("copy", 1, &copy), 0);
+	for (size_t i = 0; i < p->n; i++)
+		assert_int_equal(policy_append_copy(copy, &p->settings[i], NULL, NULL), 0);
+	policy_free(p);
+	for (size_t i = 0; i < copy->n; i++)
+		assert_true(setting_same(&copy->settings[i], &again->settings[i]));
+	free(first);
+	free(second);
+	policy_free(copy);
+	policy_free(again);
+}
+
 static void mistakes_are_refused_with_their_place(void **state)
 {
 	(void)state;
@@ -124,6 +162,26 @@ static void mistakes_are_refused_with_their_place(void **state)
 		{ ONE("{\"key\": \"net.ipv4.tcp_tw_reuse\", \"value\": 1}, {\"key\": "
 		      "\"net/ipv4/tcp_tw_reuse\", \"value\": 1}"),
 		        KE_DUPLICATE, "settings[1].key" },
+		{ ONE("{\"key\": \"net.core.somaxconn\", \"value\": \">=010\"}"), KE_VALUE,
+		        "settings[0].value" },
+		{ ONE("{\"key\": \"net.core.somaxconn\", \"value\": \">= \"}"), KE_VALUE,
+		        "settings[0].value" },
+		{ ONE("{\"key\": \"net.ipv4.ip_local_port_range\", \"value\": \"<=10000 60000\"}"), KE_VALUE,
+		        "settings[0].value" },
+		{ ONE("{\"key\": \"net.new.key\", \"value\": \">=1\"}"), KE_VALUE, "settings[0].value" },
+		{ ONE("{\"key\": \"net.core.rps_sock_flow_entries\", \"value\": \"<=1000\"}"), KE_RANGE,
+		        "settings[0].value" },
+		{ ONE("{\"key\": \"net.core.somaxconn\", \"value\": \"1\", \"except\": "
+		      "[\"net.core.somaxconn\"]}"),
+		        KE_VALUE, "settings[0].except[0]" },
+		{ ONE("{\"key\": \"net.ipv4.conf.*.rp_filter\", \"value\": \"1\", \"except\": \"docker0\"}"),
+		        KE_SCHEMA, "settings[0].except" },
+		{ ONE("{\"key\": \"net.ipv4.conf.*.rp_filter\", \"value\": \"1\", \"except\": "
+		      "[\"net.ipv4.conf.a.rp_filter\", \"docker0\"]}"),
+		        KE_NAME, "settings[0].except[1]" },
+		{ ONE("{\"key\": \"net.ipv4.conf.*.rp_filter\", \"value\": \"1\", \"except\": "
+		      "[\"net.ipv4.conf.a.rp_filter\", \"net/ipv4/conf/a/rp_filter\"]}"),
+		        KE_DUPLICATE, "settings[0].except[1]" },
 		{ HEAD "\"selector\": {\"kernel\": \"new\"}, \"settings\": []}", KE_SCHEMA, "selector" },
 		{ HEAD "\"selector\": {\"kernel\": \"6.12..5.4\"}, \"settings\": []}", KE_SCHEMA,
 		        "selector" },
@@ -178,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(documents_survive_a_round_trip),
+		cmocka_unit_test(forms_survive_a_round_trip),
 		cmocka_unit_test(mistakes_are_refused_with_their_place),
 		cmocka_unit_test(policies_are_built_by_hand),
 	};

@@ -142,6 +142,9 @@ static void gone_and_back(void **state)
 	assert_int_equal(r[2].err, 0);
 	assert_true(r[2].differs && !r[2].before);
 	assert_string_equal(r[2].observed, "0");
+	assert_true(r[2].reborn && !r[0].reborn); /* the kernel's own value, and nobody's */
+	r = run(3);
+	assert_true(r[2].differs && !r[2].reborn);
 }
 
 static void one_key_and_our_own_write(void **state)
@@ -163,6 +166,31 @@ static void one_key_and_our_own_write(void **state)
 	assert_int_equal(poller_expect(p, &other, "1"), 0);
 	assert_int_equal(poller_find(p, &other), -1);
 	assert_int_equal(poller_find(p, name_of(2)), 2);
+}
+
+/* A value on the allowed side of a bound is as wanted, whatever it is. */
+static void bounds(void **state)
+{
+	static const struct {
+		enum value_bound b;
+		const char *now;
+		bool differs;
+	} rows[] = { { BOUND_AT_LEAST, "60", false }, { BOUND_AT_LEAST, "30", false },
+		{ BOUND_AT_LEAST, "29", true }, { BOUND_AT_MOST, "15", false }, { BOUND_AT_MOST, "31", true },
+		{ BOUND_NONE, "31", true } };
+	(void)state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct poll_want w[] = { want(0), want(1) };
+		w[0].bound = rows[i].b;
+		w[1].bound = BOUND_AT_LEAST;
+		assert_int_equal(poller_set(p, w, 2), 0);
+		set_value(keys[0], rows[i].now);
+		set_value(keys[1], i % 2 ? "8192 131072 6291456" : "8192 131072 6291455");
+		const struct poll_row *r = run(2);
+		assert_int_equal(r[0].differs, rows[i].differs);
+		assert_int_equal(r[1].differs, i % 2 == 0);
+	}
 }
 
 static void another_plan(void **state)
@@ -199,6 +227,6 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = { T(changes), T(gone_and_back), T(one_key_and_our_own_write),
-		T(another_plan), cmocka_unit_test(intervals) };
+		T(bounds), T(another_plan), cmocka_unit_test(intervals) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

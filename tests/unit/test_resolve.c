@@ -206,9 +206,59 @@ static void what_a_pattern_held_goes_back(void **state)
 	originals_free(o);
 }
 
+/* Bounds come through merging as they are, the higher priority wins whatever the form, and a key that a pattern excepts now
+ * goes back. */
+static void forms_are_kept_and_let_go(void **state)
+{
+	struct originals *o;
+	struct original *row;
+	struct policy *all;
+	struct fault f;
+	struct name pattern, docker, somaxconn;
+	(void)state;
+
+	assert_int_equal(name_parse("net.ipv4.conf.*.rp_filter", 25, &pattern, NULL), 0);
+	assert_int_equal(name_parse("net.ipv4.conf.docker0.rp_filter", 31, &docker, NULL), 0);
+	assert_int_equal(name_parse("net.core.somaxconn", 18, &somaxconn, NULL), 0);
+	assert_int_equal(originals_new(BOOT, &o), 0);
+	assert_int_equal(originals_note(o, &pattern, NULL, &row), 0);
+	row->wanted = strdup("2");
+	assert_int_equal(originals_note(o, &docker, "0", &row), 0);
+	assert_int_equal(originals_note(o, &somaxconn, "128", &row), 0);
+	row->wanted = strdup("4096");
+	row->bound = BOUND_AT_LEAST;
+	adopt("low", policy("low", 10, SET("tcp_fin_timeout", "30") "," SET("tcp_syn_retries", "<=4"), NULL));
+	adopt("high",
+	        policy("high", 20,
+	                SET("tcp_fin_timeout", "<=15") ",{\"key\":\"net.ipv4.conf.*.rp_filter\",\"value\":2,"
+	                                               "\"except\":[\"net.ipv4.conf.docker0.rp_filter\"]}",
+	                NULL));
+	assert_int_equal(resolve_policies(&list, NULL, &facts, o, &all, &f), 0);
+	assert_string_equal(value_of(all, "net.ipv4.tcp_fin_timeout"), "15");
+	assert_string_equal(value_of(all, "net.ipv4.tcp_syn_retries"), "4");
+	for (size_t i = 0; i < all->n; i++)
+		if (strstr(all->settings[i].name.path, "tcp_"))
+			assert_int_equal(all->settings[i].bound, BOUND_AT_MOST);
+	assert_int_equal(policy_find(all, &pattern)->n_except, 1);
+	const struct setting *gone = policy_find(all, &docker);
+	assert_true(gone && gone->release && strcmp(gone->value, "0") == 0);
+	/* A floor is let go as one, so that what somebody raised can stay. */
+	gone = policy_find(all, &somaxconn);
+	assert_true(gone && gone->release && gone->bound == BOUND_AT_LEAST);
+	assert_string_equal(gone->value, "128");
+	assert_string_equal(gone->held, "4096");
+	policy_free(all);
+	/* Nobody owns what is excepted. */
+	assert_null(resolve_owner(&list, &facts, &docker));
+	assert_int_equal(name_parse("net.ipv4.conf.eth0.rp_filter", 28, &docker, NULL), 0);
+	assert_string_equal(resolve_owner(&list, &facts, &docker)->name, "high");
+	originals_free(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(forms_are_kept_and_let_go, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_higher_priority_wins, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_clash_refuses_and_names_both, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_candidate_takes_the_place_of_its_name, set_up, tear_down),

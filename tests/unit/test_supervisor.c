@@ -285,7 +285,8 @@ static void descriptors_and_environment_are_few(void **state)
 	char *text = text_of(at("log/kedge-keeper"));
 	unsigned events = strstr(text, "--fanotify") ? 1 : 0;
 	free(text);
-	assert_int_equal(descriptors("kedge-keeper"), 2 + events); /* ipc, control */
+	says(at("log/kedge-keeper"), "--links");
+	assert_int_equal(descriptors("kedge-keeper"), 3 + events); /* ipc, control, links */
 	assert_int_equal(descriptors("kedge-courier"), 1);         /* ipc */
 	text = text_of(at("log/kedge-courier"));
 	const char *env = strstr(text, "env=");

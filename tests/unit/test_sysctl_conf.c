@@ -66,7 +66,9 @@ static void lines_become_settings_or_issues(void **state)
 		{ "= 30\n", NULL, NULL, KE_NAME, "a value alone" },
 		{ "net.ipv4.conf.*.rp_filter = 2\n", "2", NULL, 0, "a whole segment" },
 		{ "net.ipv4.conf.eth*.rp_filter = 2\n", NULL, NULL, KE_NAME, "a glob" },
-		{ "-net.ipv4.conf.eth0.rp_filter\n", NULL, NULL, KE_SYNTAX, "an exclusion" },
+		{ "-net.ipv4.conf.eth0.rp_filter\n", NULL, NULL, 0, "an exclusion" },
+		{ "-net..rp_filter\n", NULL, NULL, KE_SYNTAX, "of what is no key" },
+		{ "-net.ipv4.conf.*.rp_filter\n", NULL, NULL, KE_SYNTAX, "an exclusion with a '*'" },
 		{ "-net.ipv4.conf.eth*.rp_filter\n", NULL, NULL, KE_SYNTAX, "an exclusion with a glob" },
 		{ "net/../kernel/x = 1\n", NULL, NULL, KE_NAME, "climbing" },
 		{ FIN " = 1 = 2\n", "1 = 2", NULL, 0, "the first '=' divides" },
@@ -105,6 +107,66 @@ static void details_of_a_line(void **state)
 	assert_string_equal(c->lines[0].name.path, "net/ipv4/tcp_fin_timeout");
 	assert_false(c->lines[1].optional);
 	conf_free(c);
+}
+
+/* "-KEY" without "=": from every pattern, wherever it stands; and against the key's own line, when it follows that. */
+static void exclusions_become_exceptions(void **state)
+{
+#define RP(i)  "net.ipv4.conf." i ".rp_filter"
+#define Q(key) "\n        \"" key "\""
+#define END    "\n      ]"
+	static const struct {
+		const char *text, *json; /* of the settings */
+		unsigned issues;
+		const char *about;
+	} rows[] = {
+		{ RP("*") " = 2\n-" RP("docker0") "\n- " RP("a") "\n",
+		        "\"value\": \"2\",\n      \"except\": [" Q(RP("docker0")) "," Q(RP("a")) END, 0,
+		        "behind the pattern" },
+		{ "-" RP("docker0") "\n" RP("*") " = 2\n", "\"except\": [" Q(RP("docker0")) END, 0,
+		        "before it" },
+		{ RP("*") " = 2\n-" RP("a") "\n-" RP("a") "\n", "\"except\": [" Q(RP("a")) END, 0, "twice" },
+		{ RP("*") " = 2\n-net.ipv4.conf.a.forwarding\n", "\"value\": \"2\"\n", 1,
+		        "from nothing: a note" },
+		{ RP("a") " = 1\n" RP("*") " = 2\n-" RP("a") "\n",
+		        "\"settings\": [\n    {\n      \"key\": \"" RP("*") "\"", 0, "takes the line back" },
+		{ "-" RP("a") "\n" RP("*") " = 2\n" RP("a") " = 1\n", "\"key\": \"" RP("a") "\"", 0,
+		        "the line takes it back" },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct conf *c = parse(rows[i].text);
+		struct policy *p = NULL;
+		char *json = NULL;
+		assert_int_equal(conf_to_policy(c, "local", &p, NULL), 0);
+		assert_int_equal(policy_print(p, &json, NULL), 0);
+		if (!strstr(json, rows[i].json) || c->n_issues != rows[i].issues)
+			fail_msg("%s: %zu issues, %s", rows[i].about, c->n_issues, json);
+		free(json);
+		policy_free(p);
+		conf_free(c);
+	}
+}
+
+/* A file for sysctl(8) has no such values: they would reach the kernel as text. */
+static void bounds_are_for_documents(void **state)
+{
+	static const char *const lines[] = { "net.core.somaxconn = >=4096\n", "net.new.key = <=1\n" };
+	(void)state;
+
+	for (size_t i = 0; i < LEN(lines); i++) {
+		struct conf *c = parse(lines[i]);
+		struct policy *p = NULL;
+		assert_int_equal(conf_to_policy(c, "local", &p, NULL), 0);
+		assert_int_equal(p->n, 0);
+		assert_int_equal(c->n_issues, 1);
+		assert_int_equal(c->issues[0].severity, CONF_ERROR);
+		assert_int_equal(c->issues[0].code, KE_VALUE);
+		assert_non_null(strstr(c->issues[0].todo, "policy document"));
+		policy_free(p);
+		conf_free(c);
+	}
 }
 
 static void the_later_line_wins(void **state)
@@ -257,6 +319,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_become_settings_or_issues),
 		cmocka_unit_test(details_of_a_line),
+		cmocka_unit_test(exclusions_become_exceptions),
+		cmocka_unit_test(bounds_are_for_documents),
 		cmocka_unit_test(the_later_line_wins),
 		cmocka_unit_test(what_does_not_fit_is_told),
 		cmocka_unit_test(imported_policies_are_documents),
