@@ -3,6 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -31,6 +37,7 @@
 #define NET_ADMIN  SANDBOX_CAP(CAP_NET_ADMIN)
 
 static char dir[] = "/tmp/kedge-sandbox-XXXXXX";
+static uint16_t open_port = 53; /* the courier's */
 
 /* Run CASE in a child; its exit status, or -SIGNAL. No sanitizer may look at leaks there: it would fork. */
 static int in_child(int (*body)(const void *arg), const void *arg)
@@ -65,8 +72,12 @@ static int lock_as(enum sandbox_role role, struct sandbox_report *r)
 	snprintf(ro, sizeof ro, "%s/ro", dir);
 	const struct sandbox_path paths[] = { { rw, SANDBOX_READ_WRITE }, { ro, SANDBOX_READ },
 		{ "/proc/sys", SANDBOX_READ }, { "/no/such/path", SANDBOX_READ } };
-	const struct sandbox_rules rules = { .role = role, .paths = paths, .n = 4 };
+	struct sandbox_rules rules = {
+		.role = role, .paths = paths, .n = 4, .ports = &open_port, .n_ports = 1, .uid = getuid()
+	};
 	struct fault f = { 0 };
+
+	caps_effective(&rules.caps);
 
 	if (sandbox_lock(&rules, r, &f) == 0)
 		return 0;
@@ -204,7 +215,7 @@ static int tries_paths(const void *arg)
 	char from[256], to[256];
 
 	(void)arg;
-	if (lock_as(SANDBOX_COURIER, &r))
+	if (lock_as(SANDBOX_KEEPER, &r))
 		return 1;
 	if (errno_of_open(at("rw/file"), O_RDWR) || errno_of_open(at("ro/file"), O_RDONLY))
 		return 2;
@@ -334,25 +345,140 @@ static int a_limit(void)
 	return (int)syscall(SYS_prlimit64, 0, 7, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", NULL) ? 1 : 2;
 }
 
+static int a_raw_socket(void)
+{
+	return socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP) < 0 ? errno : 60;
+}
+
+static int a_signal_by_descriptor(void)
+{
+	return fcntl(STDERR_FILENO, F_SETOWN, getppid()) ? 1 : 2;
+}
+
+static int a_dumpable(void)
+{
+	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) ? 1 : 2;
+}
+
+static int a_thread_in_a_namespace(void)
+{
+	return syscall(SYS_clone, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWUSER, 0, 0, 0, 0) < 0
+	               ? 1
+	               : 2;
+}
+
+static int a_terminal_ioctl(void)
+{
+	return (int)syscall(SYS_ioctl, 0, 0x5412 /* TIOCSTI */, "x") ? 1 : 2;
+}
+
+static int a_listen(void)
+{
+	return (int)syscall(SYS_listen, 0, 1) ? 1 : 2;
+}
+
 /* What both do all day. */
 static int a_usual_day(void)
 {
 	struct stat st;
 	char buf[16];
-	int fd = memfd_create("x", MFD_ALLOW_SEALING | MFD_CLOEXEC), pair[2] = { -1, -1 };
+	int fd = memfd_create("x", MFD_ALLOW_SEALING | MFD_CLOEXEC);
 
-	if (fd < 0 || write(fd, "abc", 3) != 3 || pread(fd, buf, 3, 0) != 3 || pwrite(fd, "d", 1, 0) != 1)
+	if (fd < 0 || write(fd, "abc", 3) != 3 || pread(fd, buf, 3, 0) != 3)
 		return 1;
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) || fstat(fd, &st) || close(fd))
 		return 2;
-	if (pipe2(pair, O_CLOEXEC) || write(pair[1], "x", 1) != 1 || read(pair[0], buf, 1) != 1)
-		return 3;
 	void *p = malloc(8 << 20);
 	if (!p)
 		return 4;
 	free(p);
 	time_t now = time(NULL);
 	return now > 0 && getpid() > 0 && stat("/proc/sys", &st) == 0 ? 70 : 5;
+}
+
+/* ---- what libraries do on ways that are seldom gone ---- */
+
+/* A large block grows in its place. */
+static int grows(void)
+{
+	char *p = malloc(1 << 20);
+
+	for (size_t n = 2 << 20; p && n <= 64 << 20; n *= 2)
+		p = realloc(p, n);
+	return p ? 70 : 1;
+}
+
+static int aborts(void)
+{
+	abort();
+}
+
+/* A wait that was stopped and continued. */
+static int is_stopped(void)
+{
+	struct pollfd none = { .fd = -1 };
+
+	return poll(&none, 1, 600) == 0 ? 70 : 1;
+}
+
+/* Where the clock source is none that the vDSO can read. */
+static int asks_the_kernel(void)
+{
+	struct timespec ts;
+	struct timeval tv;
+
+	return syscall(SYS_clock_gettime, CLOCK_BOOTTIME, &ts) == 0 &&
+	                       syscall(SYS_gettimeofday, &tv, NULL) == 0
+#ifdef SYS_time
+	                       && syscall(SYS_time, NULL) > 0
+#endif
+	               ? 70
+	               : 1;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* libc asks how much memory there is before it sorts much. */
+static int sorts(void)
+{
+	static int numbers[4096];
+
+	for (int i = 0; i < 4096; i++)
+		numbers[i] = i * 7919 % 4096;
+	qsort(numbers, 4096, sizeof numbers[0], by_number);
+	return numbers[0] == 0 && numbers[4095] == 4095 ? 70 : 1;
+}
+
+static void *allocates(void *arg)
+{
+	char *blocks[64];
+
+	for (size_t i = 0; i < 64; i++)
+		if (!(blocks[i] = calloc(1, 64 << 10)))
+			return NULL;
+	for (size_t i = 0; i < 64; i++)
+		free(blocks[i]);
+	return arg;
+}
+
+/* As libcurl's for a name: an arena of its own grows, shrinks, and the stack is given back. */
+static int has_threads(void)
+{
+	pthread_t threads[8];
+	void *ret = NULL;
+
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 8; i++)
+			if (pthread_create(&threads[i], NULL, allocates, threads))
+				return 1;
+		for (int i = 0; i < 8; i++)
+			if (pthread_join(threads[i], &ret) || ret != threads)
+				return 2;
+	}
+	return 70;
 }
 
 static int makes_attempt(const void *arg)
@@ -382,15 +508,25 @@ static const struct attempt attempts[] = {
 	{ SANDBOX_KEEPER, a_executable_memory, -SIGSYS, "written memory is never run" },
 	{ SANDBOX_COURIER, a_executable_memory, -SIGSYS, "" },
 	{ SANDBOX_KEEPER, a_executable_map, -SIGSYS, "the keeper loads nothing" },
-	{ SANDBOX_COURIER, a_executable_map, 60, "name service modules are loaded late" },
+	{ SANDBOX_COURIER, a_executable_map, 1, "a name service that comes later is not loaded" },
 	{ SANDBOX_KEEPER, a_limit, -SIGSYS, "limits are read only" },
 	{ SANDBOX_KEEPER, a_inet, EACCES, "no socket of any family" },
 	{ SANDBOX_KEEPER, a_unix, EACCES, "" },
 	{ SANDBOX_KEEPER, a_netlink, EACCES, "opened before the lock, or never" },
 	{ SANDBOX_COURIER, a_inet, 60, "its work" },
-	{ SANDBOX_COURIER, a_unix, 60, "name service" },
+	{ SANDBOX_COURIER, a_unix, EAFNOSUPPORT, "no bus, no daemon of this host" },
+	{ SANDBOX_COURIER, a_raw_socket, -SIGSYS, "TCP and UDP" },
 	{ SANDBOX_COURIER, a_netlink, EAFNOSUPPORT, "getaddrinfo() does without" },
 	{ SANDBOX_COURIER, a_packet, -SIGSYS, "raw frames" },
+	{ SANDBOX_KEEPER, a_signal_by_descriptor, -SIGSYS, "signals to others, by the back door" },
+	{ SANDBOX_COURIER, a_signal_by_descriptor, -SIGSYS, "" },
+	{ SANDBOX_KEEPER, a_dumpable, -SIGSYS, "not traceable for ever" },
+	{ SANDBOX_COURIER, a_dumpable, -SIGSYS, "" },
+	{ SANDBOX_KEEPER, has_threads, -SIGSYS, "the keeper has one thread" },
+	{ SANDBOX_COURIER, a_thread_in_a_namespace, -SIGSYS, "threads of this process only" },
+	{ SANDBOX_KEEPER, a_terminal_ioctl, -SIGSYS, "no ioctl" },
+	{ SANDBOX_COURIER, a_terminal_ioctl, -SIGSYS, "" },
+	{ SANDBOX_COURIER, a_listen, -SIGSYS, "nobody connects to the courier" },
 };
 
 static void forbidden_calls_end_the_process(void **state)
@@ -401,6 +537,109 @@ static void forbidden_calls_end_the_process(void **state)
 		if (got != attempts[i].want)
 			fail_msg("row %zu (%s): %d, not %d", i, attempts[i].remark, got, attempts[i].want);
 	}
+}
+
+static const struct attempt rare[] = {
+	{ SANDBOX_KEEPER, grows, 70, "mremap" },
+	{ SANDBOX_COURIER, grows, 70, "" },
+	{ SANDBOX_KEEPER, aborts, -SIGABRT, "rt_sigprocmask, getpid, gettid, tgkill: the log tells ABRT" },
+	{ SANDBOX_COURIER, aborts, -SIGABRT, "" },
+	{ SANDBOX_KEEPER, asks_the_kernel, 70, "clock_gettime, gettimeofday, time" },
+	{ SANDBOX_COURIER, asks_the_kernel, 70, "" },
+	{ SANDBOX_KEEPER, sorts, 70, "sysinfo" },
+	{ SANDBOX_COURIER, has_threads, 70, "clone3, clone, mprotect, madvise, rseq, set_robust_list, exit" },
+};
+
+static void what_libraries_do_now_and_then_is_there(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof rare / sizeof rare[0]; i++) {
+		int got = in_child(makes_attempt, &rare[i]);
+		if (got != rare[i].want)
+			fail_msg("row %zu (%s): %d, not %d", i, rare[i].remark, got, rare[i].want);
+	}
+}
+
+/* Stopped in the middle of its wait, and continued. */
+static int waits_for(const struct attempt *a)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(makes_attempt(a));
+	usleep(250000);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	usleep(50000);
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void a_wait_goes_on_after_a_stop(void **state)
+{
+	(void)state;
+	const struct attempt keeper = { SANDBOX_KEEPER, is_stopped, 70, "" };
+	const struct attempt courier = { SANDBOX_COURIER, is_stopped, 70, "" };
+
+	assert_int_equal(waits_for(&keeper), 70);
+	assert_int_equal(waits_for(&courier), 70);
+}
+
+/* ---- ports ---- */
+
+static int errno_of_connect(uint16_t port)
+{
+	const struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) }
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int rc = connect(fd, (const struct sockaddr *)&to, sizeof to), err = errno;
+
+	close(fd);
+	return rc ? err : 0;
+}
+
+static int connects(const void *arg)
+{
+	const uint16_t *ports = arg;
+	struct sandbox_report r;
+
+	open_port = ports[0];
+	if (errno_of_connect(ports[0]) || errno_of_connect(ports[1]))
+		return 1; /* without a sandbox both answer */
+	if (lock_as(SANDBOX_COURIER, &r) || r.missing[0])
+		return 2;
+	if (errno_of_connect(ports[0]))
+		return 3;
+	return errno_of_connect(ports[1]) == EACCES ? 45 : 4;
+}
+
+static int listener(uint16_t *ret_port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bind(fd, (const struct sockaddr *)&at, sizeof at) || listen(fd, 8) ||
+	        getsockname(fd, (struct sockaddr *)&at, &len))
+		fail_msg("no listener: %s", strerror(errno));
+	*ret_port = ntohs(at.sin_port);
+	return fd;
+}
+
+static void the_courier_reaches_its_ports_and_no_others(void **state)
+{
+	(void)state;
+	uint16_t ports[2];
+
+	if (landlock_abi() < SANDBOX_LANDLOCK_PORTS)
+		skip();
+	int a = listener(&ports[0]), b = listener(&ports[1]);
+	assert_int_equal(in_child(connects, ports), 45);
+	close(a);
+	close(b);
 }
 
 static void the_test_modes_are_softer(void **state)
@@ -429,16 +668,18 @@ static int reports(const void *arg)
 	if (sandbox_become(KEEPER_UID, KEEPER_UID, NET_ADMIN, &f) || lock_as(SANDBOX_KEEPER, &r))
 		return 1;
 	bool hard = strcmp(mode, "kill") == 0;
-	if (r.uid != KEEPER_UID || strcmp(r.cap_eff, "0000000000001000") != 0 || r.no_new_privs != 1 ||
-	        r.seccomp != 2 || r.pid != getpid())
+	if (r.uid != KEEPER_UID || r.caps != NET_ADMIN || r.no_new_privs != 1 || r.seccomp != 2 ||
+	        r.refuses != hard || r.pid != getpid())
 		return 2;
-	if (r.partial != (!hard || r.landlock < SANDBOX_LANDLOCK_FULL))
+	if ((r.missing[0] == '\0') != (hard && r.landlock >= SANDBOX_LANDLOCK_FULL))
 		return 3;
-	if (hard && strcmp(r.selftest, "core_pattern EACCES, socket EACCES") != 0)
+	if (hard && r.landlock &&
+	        strcmp(r.selftest, "core_pattern EACCES, shadow EACCES, null EACCES, socket EACCES; 25 calls "
+	                           "refused, execve SIGSYS") != 0)
 		return 4;
 	if (!hard && !strstr(r.selftest, "not tried"))
 		return 5;
-	return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 ? 80 : 6;
+	return syscall(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0) == 2 ? 80 : 6;
 }
 
 static void the_report_tells_what_is_in_force(void **state)
@@ -452,37 +693,209 @@ static void the_report_tells_what_is_in_force(void **state)
 	unsetenv("KEDGE_SECCOMP");
 }
 
-static int strict_with_log(const void *arg)
+static int locks_strictly(const void *arg)
 {
-	const struct sandbox_rules rules = { .role = SANDBOX_KEEPER, .strict = true };
+	struct sandbox_rules rules = { .role = SANDBOX_KEEPER, .uid = getuid(), .strict = true };
+	const char *lacks = arg;
 	struct sandbox_report r;
 	struct fault f = { 0 };
 
-	(void)arg;
-	return sandbox_lock(&rules, &r, &f) == KE_UNSUPPORTED && f.todo[0] ? 90 : 1;
+	caps_effective(&rules.caps);
+	if (strcmp(lacks, "its user") == 0)
+		rules.uid++;
+	if (strcmp(lacks, "its capabilities") == 0)
+		rules.caps ^= NET_ADMIN;
+	int rc = sandbox_lock(&rules, &r, &f);
+	if (!*lacks)
+		return rc == 0 ? 90 : 2;
+	return rc == KE_UNSUPPORTED && f.todo[0] && strstr(f.what, lacks) ? 90 : 1;
 }
 
 static void strict_refuses_half_a_sandbox(void **state)
 {
 	(void)state;
+	if (landlock_abi() >= SANDBOX_LANDLOCK_FULL)
+		assert_int_equal(in_child(locks_strictly, ""), 90);
+	assert_int_equal(in_child(locks_strictly, "its user"), 90);
+	assert_int_equal(in_child(locks_strictly, "its capabilities"), 90);
 	setenv("KEDGE_SECCOMP", "log", 1);
-	assert_int_equal(in_child(strict_with_log, NULL), 90);
+	assert_int_equal(in_child(locks_strictly, "seccomp that refuses"), 90);
 	unsetenv("KEDGE_SECCOMP");
 }
 
+static void what_is_missing_has_its_words(void **state)
+{
+	(void)state;
+	static const struct {
+		enum sandbox_role role;
+		struct sandbox_report is;
+		const char *want, *remark;
+	} rows[] = {
+		{ SANDBOX_KEEPER,
+		        { .uid = 7,
+		                .caps = 16,
+		                .no_new_privs = 1,
+		                .seccomp = 2,
+		                .refuses = true,
+		                .landlock = 3 },
+		        "", "full" },
+		{ SANDBOX_COURIER,
+		        { .uid = 7,
+		                .caps = 16,
+		                .no_new_privs = 1,
+		                .seccomp = 2,
+		                .refuses = true,
+		                .landlock = 3 },
+		        "Landlock ABI 4 (this kernel has ABI 3)", "the courier's ports" },
+		{ SANDBOX_COURIER,
+		        { .uid = 7,
+		                .caps = 16,
+		                .no_new_privs = 1,
+		                .seccomp = 2,
+		                .refuses = true,
+		                .landlock = 4 },
+		        "", "" },
+		{ SANDBOX_KEEPER,
+		        { .uid = 7,
+		                .caps = 16,
+		                .no_new_privs = 1,
+		                .seccomp = 2,
+		                .refuses = true,
+		                .landlock = 2 },
+		        "Landlock ABI 3 (this kernel has ABI 2)", "as Linux 6.1" },
+		{ SANDBOX_KEEPER, { .uid = 7, .caps = 16, .no_new_privs = 1 },
+		        "Landlock (this kernel has none, or it is not switched on), seccomp (this kernel has "
+		        "none)",
+		        "two things" },
+		{ SANDBOX_KEEPER, { .uid = 7, .caps = 16, .no_new_privs = 1, .seccomp = 2, .landlock = 6 },
+		        "seccomp that refuses ($KEDGE_SECCOMP is log)", "" },
+		{ SANDBOX_KEEPER,
+		        { .uid = 0,
+		                .caps = 255,
+		                .no_new_privs = 1,
+		                .seccomp = 2,
+		                .refuses = true,
+		                .landlock = 6 },
+		        "its user (uid 0, not 7), its capabilities (ff, not 10)", "started by hand" },
+		{ SANDBOX_KEEPER, { .uid = 7, .caps = 16, .seccomp = 2, .refuses = true, .landlock = 6 },
+		        "no_new_privs", "" },
+	};
+	char text[192], few[16];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct sandbox_rules rules = { .role = rows[i].role, .uid = 7, .caps = 16 };
+		size_t n = missing_tell(&rules, &rows[i].is, text, sizeof text);
+		if (strcmp(text, rows[i].want) != 0 || n != strlen(text))
+			fail_msg("row %zu (%s): '%s', not '%s'", i, rows[i].remark, text, rows[i].want);
+		assert_true(missing_tell(&rules, &rows[i].is, few, sizeof few) < sizeof few);
+	}
+}
+
+struct unlocked {
+	enum sandbox_role role;
+	struct sandbox_report is;
+	const char *foreign, *notices;
+};
+
 static int selftest_unlocked(const void *arg)
 {
-	char text[64];
+	const struct unlocked *u = arg;
+	const struct sandbox_rules rules = { .role = u->role, .foreign = u->foreign };
+	char text[128];
+	struct fault f = { 0 };
+
+	/* As somebody who may not write the files of root, so that only the row's own door is open. */
+	if (setresuid(KEEPER_UID, KEEPER_UID, KEEPER_UID))
+		return 92;
+	return sandbox_selftest(&rules, &u->is, text, sizeof text, &f) == KE_FORBIDDEN &&
+	                       strstr(f.what, u->notices)
+	               ? 91
+	               : 1;
+}
+
+static int selftest_as_root(const void *arg)
+{
+	const struct sandbox_rules rules = { .role = SANDBOX_KEEPER };
+	const struct sandbox_report is = { 0 };
+	char text[128];
 	struct fault f = { 0 };
 
 	(void)arg;
-	return sandbox_selftest(SANDBOX_KEEPER, text, sizeof text, &f) == KE_FORBIDDEN && f.what[0] ? 91 : 1;
+	return sandbox_selftest(&rules, &is, text, sizeof text, &f) == KE_FORBIDDEN ? 91 : 1;
 }
 
 static void the_selftest_notices_an_open_door(void **state)
 {
 	(void)state;
-	assert_int_equal(in_child(selftest_unlocked, NULL), 91);
+	const struct unlocked rows[] = {
+		{ SANDBOX_KEEPER, { .landlock = 0 }, NULL, "inet socket" },
+		{ SANDBOX_KEEPER, { .landlock = 3 }, NULL, "/dev/null" },
+		{ SANDBOX_COURIER, { .landlock = 0 }, dir, dir },
+		{ SANDBOX_COURIER, { .landlock = 3 }, "/no/such/directory", "/dev/null" },
+	};
+
+	if (!is_root())
+		skip();
+	assert_int_equal(in_child(selftest_as_root, NULL), 91);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (in_child(selftest_unlocked, &rows[i]) != 91)
+			fail_msg("row %zu: not noticed", i);
+}
+
+/* ---- the tries before a filter is loaded ---- */
+
+struct filter {
+	const struct sock_filter *program;
+	size_t n;
+	bool kills;
+	const char *notices; /* NULL: all is refused */
+};
+
+static int tries_filter(const void *arg)
+{
+	const struct filter *t = arg;
+	char text[64] = "";
+	struct fault f = { 0 };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return 1;
+	int rc = probe_calls(t->program, t->n, t->kills, text, sizeof text, &f);
+	if (!t->notices)
+		return rc == 0 && strstr(text, "25 calls refused") ? 95 : 2;
+	return rc == KE_FORBIDDEN && strstr(f.what, t->notices) ? 95 : 3;
+}
+
+#define LOAD_NR      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
+#define END(verdict) BPF_STMT(BPF_RET | BPF_K, verdict)
+
+static void a_filter_that_lets_something_through_is_noticed(void **state)
+{
+	(void)state;
+	static const struct sock_filter allows[] = { END(SECCOMP_RET_ALLOW) };
+	/* The child must be able to end. */
+	static const struct sock_filter but_bpf[] = { LOAD_NR,
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 1), END(SECCOMP_RET_ALLOW),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1), END(SECCOMP_RET_ALLOW),
+		END(SECCOMP_RET_KILL_PROCESS) };
+	static const struct sock_filter kills[] = { LOAD_NR,
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1), END(SECCOMP_RET_ALLOW),
+		END(SECCOMP_RET_KILL_PROCESS) };
+	static const struct sock_filter soft[] = { LOAD_NR,
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1), END(SECCOMP_RET_ALLOW),
+		END(SECCOMP_RET_ERRNO | EPERM) };
+	static const struct filter rows[] = {
+		{ allows, 1, true, "execve" },
+		{ but_bpf, 6, true, "lets bpf through" },
+		{ kills, 4, true, NULL },
+		{ soft, 4, false, NULL },
+		{ soft, 4, true, "does not end a process" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		int got = in_child(tries_filter, &rows[i]);
+		if (got != 95)
+			fail_msg("row %zu: %d", i, got);
+	}
 }
 
 static void too_many_paths_are_refused(void **state)
@@ -537,10 +950,15 @@ int main(void)
 		cmocka_unit_test(becoming_needs_root),
 		cmocka_unit_test(only_the_named_paths_are_there),
 		cmocka_unit_test(forbidden_calls_end_the_process),
+		cmocka_unit_test(what_libraries_do_now_and_then_is_there),
+		cmocka_unit_test(a_wait_goes_on_after_a_stop),
+		cmocka_unit_test(the_courier_reaches_its_ports_and_no_others),
 		cmocka_unit_test(the_test_modes_are_softer),
 		cmocka_unit_test(the_report_tells_what_is_in_force),
 		cmocka_unit_test(strict_refuses_half_a_sandbox),
+		cmocka_unit_test(what_is_missing_has_its_words),
 		cmocka_unit_test(the_selftest_notices_an_open_door),
+		cmocka_unit_test(a_filter_that_lets_something_through_is_noticed),
 		cmocka_unit_test(too_many_paths_are_refused),
 	};
 
