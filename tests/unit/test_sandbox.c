@@ -1,91 +1,18 @@
-/* The sandbox in real processes: each case is a child that locks the door and then tries it. What a child does after the
- * lock is told by its exit status or by the signal that ends it. Needs root for users and capabilities. */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
+/* The sandbox in real processes: users and capabilities, Landlock's paths and ports, what is reported and what is missing, the
+ * self-test. Each case is a child that locks the door and then tries it. Needs root for users and capabilities. */
+#include "tests/support/sandbox_child.h"
+
 #include <netinet/in.h>
-#include <poll.h>
-#include <pthread.h>
-#include <sched.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "agent/sandbox/sandbox.h"
-#include "agent/sandbox/sandbox_in.h"
-
-#define KEEPER_UID 64101
-#define OTHER_UID  64102
-#define NET_ADMIN  SANDBOX_CAP(CAP_NET_ADMIN)
-
-static char dir[] = "/tmp/kedge-sandbox-XXXXXX";
-static uint16_t open_port = 53; /* the courier's */
-
-/* Run CASE in a child; its exit status, or -SIGNAL. No sanitizer may look at leaks there: it would fork. */
-static int in_child(int (*body)(const void *arg), const void *arg)
-{
-	int status;
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0)
-		_exit(body(arg));
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-}
+/* ---- becoming somebody else ---- */
 
 static bool is_root(void)
 {
 	return geteuid() == 0;
 }
-
-static const char *at(const char *name)
-{
-	static char path[256];
-
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	return path;
-}
-
-static int lock_as(enum sandbox_role role, struct sandbox_report *r)
-{
-	char rw[128], ro[128];
-	snprintf(rw, sizeof rw, "%s/rw", dir);
-	snprintf(ro, sizeof ro, "%s/ro", dir);
-	const struct sandbox_path paths[] = { { rw, SANDBOX_READ_WRITE }, { ro, SANDBOX_READ },
-		{ "/proc/sys", SANDBOX_READ }, { "/no/such/path", SANDBOX_READ } };
-	struct sandbox_rules rules = {
-		.role = role, .paths = paths, .n = 4, .ports = &open_port, .n_ports = 1, .uid = getuid()
-	};
-	struct fault f = { 0 };
-
-	caps_effective(&rules.caps);
-
-	if (sandbox_lock(&rules, r, &f) == 0)
-		return 0;
-	fprintf(stderr, "sandbox_lock: %s: %s\n", f.where, f.what);
-	return -1;
-}
-
-/* ---- becoming somebody else ---- */
 
 static int errno_of_open(const char *path, int flags)
 {
@@ -248,345 +175,6 @@ static void only_the_named_paths_are_there(void **state)
 	unsetenv("KEDGE_SECCOMP");
 }
 
-/* ---- seccomp ---- */
-
-struct attempt {
-	enum sandbox_role role;
-	int (*body)(void);
-	int want; /* exit status, or -SIGSYS */
-	const char *remark;
-};
-
-static int a_execve(void)
-{
-	char *const argv[] = { NULL };
-
-	execve("/bin/true", argv, argv);
-	return 50 + (errno == EACCES);
-}
-
-static int a_fork(void)
-{
-	return (int)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) < 0 ? 1 : 2;
-}
-
-static int a_ptrace(void)
-{
-	return ptrace(PTRACE_TRACEME, 0, 0, 0) ? 1 : 2;
-}
-
-static int a_kill(void)
-{
-	return kill(getppid(), 0) ? 1 : 2;
-}
-
-static int a_bpf(void)
-{
-	return syscall(SYS_bpf, 0, NULL, 0) ? 1 : 2;
-}
-
-static int a_mount(void)
-{
-	return (int)syscall(SYS_umount2, "/nowhere", 0) ? 1 : 2;
-}
-
-static int a_setuid(void)
-{
-	return setuid(0) ? 1 : 2;
-}
-
-static int a_chmod(void)
-{
-	return chmod("/tmp", 0777) ? 1 : 2;
-}
-
-static int a_executable_memory(void)
-{
-	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return mprotect(p, 4096, PROT_READ | PROT_EXEC) ? 1 : 2;
-}
-
-static int a_executable_map(void)
-{
-	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? 1
-	                                                                                                 : 60;
-}
-
-static int socket_of(int family)
-{
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	return fd >= 0 ? 60 : errno;
-}
-
-static int a_inet(void)
-{
-	return socket_of(AF_INET);
-}
-
-static int a_unix(void)
-{
-	return socket_of(AF_UNIX);
-}
-
-static int a_netlink(void)
-{
-	return socket_of(AF_NETLINK);
-}
-
-static int a_packet(void)
-{
-	return socket_of(AF_PACKET);
-}
-
-static int a_limit(void)
-{
-	return (int)syscall(SYS_prlimit64, 0, 7, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", NULL) ? 1 : 2;
-}
-
-static int a_raw_socket(void)
-{
-	return socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP) < 0 ? errno : 60;
-}
-
-static int a_signal_by_descriptor(void)
-{
-	return fcntl(STDERR_FILENO, F_SETOWN, getppid()) ? 1 : 2;
-}
-
-static int a_dumpable(void)
-{
-	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) ? 1 : 2;
-}
-
-static int a_thread_in_a_namespace(void)
-{
-	return syscall(SYS_clone, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWUSER, 0, 0, 0, 0) < 0
-	               ? 1
-	               : 2;
-}
-
-static int a_terminal_ioctl(void)
-{
-	return (int)syscall(SYS_ioctl, 0, 0x5412 /* TIOCSTI */, "x") ? 1 : 2;
-}
-
-static int a_listen(void)
-{
-	return (int)syscall(SYS_listen, 0, 1) ? 1 : 2;
-}
-
-/* What both do all day. */
-static int a_usual_day(void)
-{
-	struct stat st;
-	char buf[16];
-	int fd = memfd_create("x", MFD_ALLOW_SEALING | MFD_CLOEXEC);
-
-	if (fd < 0 || write(fd, "abc", 3) != 3 || pread(fd, buf, 3, 0) != 3)
-		return 1;
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) || fstat(fd, &st) || close(fd))
-		return 2;
-	void *p = malloc(8 << 20);
-	if (!p)
-		return 4;
-	free(p);
-	time_t now = time(NULL);
-	return now > 0 && getpid() > 0 && stat("/proc/sys", &st) == 0 ? 70 : 5;
-}
-
-/* ---- what libraries do on ways that are seldom gone ---- */
-
-/* A large block grows in its place. */
-static int grows(void)
-{
-	char *p = malloc(1 << 20);
-
-	for (size_t n = 2 << 20; p && n <= 64 << 20; n *= 2)
-		p = realloc(p, n);
-	return p ? 70 : 1;
-}
-
-static int aborts(void)
-{
-	abort();
-}
-
-/* A wait that was stopped and continued. */
-static int is_stopped(void)
-{
-	struct pollfd none = { .fd = -1 };
-
-	return poll(&none, 1, 600) == 0 ? 70 : 1;
-}
-
-/* Where the clock source is none that the vDSO can read. */
-static int asks_the_kernel(void)
-{
-	struct timespec ts;
-	struct timeval tv;
-
-	return syscall(SYS_clock_gettime, CLOCK_BOOTTIME, &ts) == 0 &&
-	                       syscall(SYS_gettimeofday, &tv, NULL) == 0
-#ifdef SYS_time
-	                       && syscall(SYS_time, NULL) > 0
-#endif
-	               ? 70
-	               : 1;
-}
-
-static int by_number(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-/* libc asks how much memory there is before it sorts much. */
-static int sorts(void)
-{
-	static int numbers[4096];
-
-	for (int i = 0; i < 4096; i++)
-		numbers[i] = i * 7919 % 4096;
-	qsort(numbers, 4096, sizeof numbers[0], by_number);
-	return numbers[0] == 0 && numbers[4095] == 4095 ? 70 : 1;
-}
-
-static void *allocates(void *arg)
-{
-	char *blocks[64];
-
-	for (size_t i = 0; i < 64; i++)
-		if (!(blocks[i] = calloc(1, 64 << 10)))
-			return NULL;
-	for (size_t i = 0; i < 64; i++)
-		free(blocks[i]);
-	return arg;
-}
-
-/* As libcurl's for a name: an arena of its own grows, shrinks, and the stack is given back. */
-static int has_threads(void)
-{
-	pthread_t threads[8];
-	void *ret = NULL;
-
-	for (int round = 0; round < 2; round++) {
-		for (int i = 0; i < 8; i++)
-			if (pthread_create(&threads[i], NULL, allocates, threads))
-				return 1;
-		for (int i = 0; i < 8; i++)
-			if (pthread_join(threads[i], &ret) || ret != threads)
-				return 2;
-	}
-	return 70;
-}
-
-static int makes_attempt(const void *arg)
-{
-	const struct attempt *a = arg;
-	struct sandbox_report r;
-
-	return lock_as(a->role, &r) ? 99 : a->body();
-}
-
-static const struct attempt attempts[] = {
-	{ SANDBOX_KEEPER, a_usual_day, 70, "files, memory, time" },
-	{ SANDBOX_COURIER, a_usual_day, 70, "the same" },
-	{ SANDBOX_KEEPER, a_execve, -SIGSYS, "no program" },
-	{ SANDBOX_COURIER, a_execve, -SIGSYS, "" },
-	{ SANDBOX_KEEPER, a_fork, -SIGSYS, "no process" },
-	{ SANDBOX_COURIER, a_fork, -SIGSYS, "threads yes, processes no" },
-	{ SANDBOX_KEEPER, a_ptrace, -SIGSYS, "" },
-	{ SANDBOX_COURIER, a_ptrace, -SIGSYS, "" },
-	{ SANDBOX_KEEPER, a_kill, -SIGSYS, "no signals to others" },
-	{ SANDBOX_COURIER, a_kill, -SIGSYS, "" },
-	{ SANDBOX_KEEPER, a_bpf, -SIGSYS, "" },
-	{ SANDBOX_COURIER, a_bpf, -SIGSYS, "" },
-	{ SANDBOX_KEEPER, a_mount, -SIGSYS, "" },
-	{ SANDBOX_COURIER, a_setuid, -SIGSYS, "" },
-	{ SANDBOX_KEEPER, a_chmod, -SIGSYS, "modes are set on descriptors only" },
-	{ SANDBOX_KEEPER, a_executable_memory, -SIGSYS, "written memory is never run" },
-	{ SANDBOX_COURIER, a_executable_memory, -SIGSYS, "" },
-	{ SANDBOX_KEEPER, a_executable_map, -SIGSYS, "the keeper loads nothing" },
-	{ SANDBOX_COURIER, a_executable_map, 1, "a name service that comes later is not loaded" },
-	{ SANDBOX_KEEPER, a_limit, -SIGSYS, "limits are read only" },
-	{ SANDBOX_KEEPER, a_inet, EACCES, "no socket of any family" },
-	{ SANDBOX_KEEPER, a_unix, EACCES, "" },
-	{ SANDBOX_KEEPER, a_netlink, EACCES, "opened before the lock, or never" },
-	{ SANDBOX_COURIER, a_inet, 60, "its work" },
-	{ SANDBOX_COURIER, a_unix, EAFNOSUPPORT, "no bus, no daemon of this host" },
-	{ SANDBOX_COURIER, a_raw_socket, -SIGSYS, "TCP and UDP" },
-	{ SANDBOX_COURIER, a_netlink, EAFNOSUPPORT, "getaddrinfo() does without" },
-	{ SANDBOX_COURIER, a_packet, -SIGSYS, "raw frames" },
-	{ SANDBOX_KEEPER, a_signal_by_descriptor, -SIGSYS, "signals to others, by the back door" },
-	{ SANDBOX_COURIER, a_signal_by_descriptor, -SIGSYS, "" },
-	{ SANDBOX_KEEPER, a_dumpable, -SIGSYS, "not traceable for ever" },
-	{ SANDBOX_COURIER, a_dumpable, -SIGSYS, "" },
-	{ SANDBOX_KEEPER, has_threads, -SIGSYS, "the keeper has one thread" },
-	{ SANDBOX_COURIER, a_thread_in_a_namespace, -SIGSYS, "threads of this process only" },
-	{ SANDBOX_KEEPER, a_terminal_ioctl, -SIGSYS, "no ioctl" },
-	{ SANDBOX_COURIER, a_terminal_ioctl, -SIGSYS, "" },
-	{ SANDBOX_COURIER, a_listen, -SIGSYS, "nobody connects to the courier" },
-};
-
-static void forbidden_calls_end_the_process(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
-		int got = in_child(makes_attempt, &attempts[i]);
-		if (got != attempts[i].want)
-			fail_msg("row %zu (%s): %d, not %d", i, attempts[i].remark, got, attempts[i].want);
-	}
-}
-
-static const struct attempt rare[] = {
-	{ SANDBOX_KEEPER, grows, 70, "mremap" },
-	{ SANDBOX_COURIER, grows, 70, "" },
-	{ SANDBOX_KEEPER, aborts, -SIGABRT, "rt_sigprocmask, getpid, gettid, tgkill: the log tells ABRT" },
-	{ SANDBOX_COURIER, aborts, -SIGABRT, "" },
-	{ SANDBOX_KEEPER, asks_the_kernel, 70, "clock_gettime, gettimeofday, time" },
-	{ SANDBOX_COURIER, asks_the_kernel, 70, "" },
-	{ SANDBOX_KEEPER, sorts, 70, "sysinfo" },
-	{ SANDBOX_COURIER, has_threads, 70, "clone3, clone, mprotect, madvise, rseq, set_robust_list, exit" },
-};
-
-static void what_libraries_do_now_and_then_is_there(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof rare / sizeof rare[0]; i++) {
-		int got = in_child(makes_attempt, &rare[i]);
-		if (got != rare[i].want)
-			fail_msg("row %zu (%s): %d, not %d", i, rare[i].remark, got, rare[i].want);
-	}
-}
-
-/* Stopped in the middle of its wait, and continued. */
-static int waits_for(const struct attempt *a)
-{
-	int status;
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0)
-		_exit(makes_attempt(a));
-	usleep(250000);
-	assert_int_equal(kill(pid, SIGSTOP), 0);
-	usleep(50000);
-	assert_int_equal(kill(pid, SIGCONT), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-static void a_wait_goes_on_after_a_stop(void **state)
-{
-	(void)state;
-	const struct attempt keeper = { SANDBOX_KEEPER, is_stopped, 70, "" };
-	const struct attempt courier = { SANDBOX_COURIER, is_stopped, 70, "" };
-
-	assert_int_equal(waits_for(&keeper), 70);
-	assert_int_equal(waits_for(&courier), 70);
-}
-
 /* ---- ports ---- */
 
 static int errno_of_connect(uint16_t port)
@@ -640,21 +228,6 @@ static void the_courier_reaches_its_ports_and_no_others(void **state)
 	assert_int_equal(in_child(connects, ports), 45);
 	close(a);
 	close(b);
-}
-
-static void the_test_modes_are_softer(void **state)
-{
-	(void)state;
-	const struct attempt a = { SANDBOX_KEEPER, a_kill, 1, "" };
-	const struct attempt lenient = { SANDBOX_KEEPER, a_kill, 2, "" };
-
-	setenv("KEDGE_SECCOMP", "errno", 1);
-	assert_int_equal(in_child(makes_attempt, &a), 1);
-	setenv("KEDGE_SECCOMP", "log", 1);
-	assert_int_equal(in_child(makes_attempt, &lenient), landlock_abi() >= 6 ? 1 : 2);
-	setenv("KEDGE_SECCOMP", "kill", 1);
-	assert_int_equal(in_child(makes_attempt, &a), -SIGSYS);
-	unsetenv("KEDGE_SECCOMP");
 }
 
 /* ---- the report ---- */
@@ -842,62 +415,6 @@ static void the_selftest_notices_an_open_door(void **state)
 			fail_msg("row %zu: not noticed", i);
 }
 
-/* ---- the tries before a filter is loaded ---- */
-
-struct filter {
-	const struct sock_filter *program;
-	size_t n;
-	bool kills;
-	const char *notices; /* NULL: all is refused */
-};
-
-static int tries_filter(const void *arg)
-{
-	const struct filter *t = arg;
-	char text[64] = "";
-	struct fault f = { 0 };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return 1;
-	int rc = probe_calls(t->program, t->n, t->kills, text, sizeof text, &f);
-	if (!t->notices)
-		return rc == 0 && strstr(text, "25 calls refused") ? 95 : 2;
-	return rc == KE_FORBIDDEN && strstr(f.what, t->notices) ? 95 : 3;
-}
-
-#define LOAD_NR      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
-#define END(verdict) BPF_STMT(BPF_RET | BPF_K, verdict)
-
-static void a_filter_that_lets_something_through_is_noticed(void **state)
-{
-	(void)state;
-	static const struct sock_filter allows[] = { END(SECCOMP_RET_ALLOW) };
-	/* The child must be able to end. */
-	static const struct sock_filter but_bpf[] = { LOAD_NR,
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 1), END(SECCOMP_RET_ALLOW),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1), END(SECCOMP_RET_ALLOW),
-		END(SECCOMP_RET_KILL_PROCESS) };
-	static const struct sock_filter kills[] = { LOAD_NR,
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1), END(SECCOMP_RET_ALLOW),
-		END(SECCOMP_RET_KILL_PROCESS) };
-	static const struct sock_filter soft[] = { LOAD_NR,
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1), END(SECCOMP_RET_ALLOW),
-		END(SECCOMP_RET_ERRNO | EPERM) };
-	static const struct filter rows[] = {
-		{ allows, 1, true, "execve" },
-		{ but_bpf, 6, true, "lets bpf through" },
-		{ kills, 4, true, NULL },
-		{ soft, 4, false, NULL },
-		{ soft, 4, true, "does not end a process" },
-	};
-
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		int got = in_child(tries_filter, &rows[i]);
-		if (got != 95)
-			fail_msg("row %zu: %d", i, got);
-	}
-}
-
 static void too_many_paths_are_refused(void **state)
 {
 	(void)state;
@@ -909,38 +426,6 @@ static void too_many_paths_are_refused(void **state)
 	assert_int_equal(sandbox_lock(&rules, &r, &f), KE_USAGE);
 }
 
-static int make_dir(void **state)
-{
-	(void)state;
-	static const char *const dirs[] = { "rw", "ro" };
-	static const char *const files[] = { "rw/file", "ro/file", "other" };
-
-	if (!mkdtemp(dir) || chmod(dir, 0755))
-		return -1;
-	for (size_t i = 0; i < 2; i++)
-		if (mkdir(at(dirs[i]), 0755))
-			return -1;
-	for (size_t i = 0; i < 3; i++) {
-		int fd = open(at(files[i]), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-		if (fd < 0 || close(fd))
-			return -1;
-	}
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	static const char *const files[] = { "rw/file", "ro/file", "other" };
-	static const char *const dirs[] = { "rw/d", "rw", "ro" };
-
-	for (size_t i = 0; i < 3; i++)
-		unlink(at(files[i]));
-	for (size_t i = 0; i < 3; i++)
-		rmdir(at(dirs[i]));
-	return rmdir(dir);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -949,16 +434,11 @@ int main(void)
 		cmocka_unit_test(uid_0_is_held_by_landlock),
 		cmocka_unit_test(becoming_needs_root),
 		cmocka_unit_test(only_the_named_paths_are_there),
-		cmocka_unit_test(forbidden_calls_end_the_process),
-		cmocka_unit_test(what_libraries_do_now_and_then_is_there),
-		cmocka_unit_test(a_wait_goes_on_after_a_stop),
 		cmocka_unit_test(the_courier_reaches_its_ports_and_no_others),
-		cmocka_unit_test(the_test_modes_are_softer),
 		cmocka_unit_test(the_report_tells_what_is_in_force),
 		cmocka_unit_test(strict_refuses_half_a_sandbox),
 		cmocka_unit_test(what_is_missing_has_its_words),
 		cmocka_unit_test(the_selftest_notices_an_open_door),
-		cmocka_unit_test(a_filter_that_lets_something_through_is_noticed),
 		cmocka_unit_test(too_many_paths_are_refused),
 	};
 
