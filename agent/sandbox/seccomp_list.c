@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -53,6 +55,8 @@ const struct seccomp_rule seccomp_list[] = {
 	{ BOTH, ALLOW, SCMP_SYS(write), 0, { { 0 } } },
 	{ BOTH, ALLOW, SCMP_SYS(pread64), 0, { { 0 } } },
 	{ K, ALLOW, SCMP_SYS(pwrite64), 0, { { 0 } } },
+	{ C, ALLOW, SCMP_SYS(lseek), 0, { { 0 } } },
+	{ K, ALLOW, SCMP_SYS(ftruncate), 0, { { 0 } } },
 	{ BOTH, ALLOW, SCMP_SYS(close), 0, { { 0 } } },
 	{ BOTH, ALLOW, SCMP_SYS(fcntl), 1, { IS(1, F_GETFL) } },
 	{ BOTH, ALLOW, SCMP_SYS(fcntl), 1, { IS(1, F_SETFD) } },
@@ -86,7 +90,7 @@ const struct seccomp_rule seccomp_list[] = {
 	{ BOTH, ALLOW, SCMP_SYS(gettimeofday), 0, { { 0 } } },
 	{ BOTH, ALLOW, SCMP_SYS(time), 0, { { 0 } } },
 	{ BOTH, ALLOW, SCMP_SYS(getrandom), 0, { { 0 } } },
-	{ K, ALLOW, SCMP_SYS(uname), 0, { { 0 } } },
+	{ BOTH, ALLOW, SCMP_SYS(uname), 0, { { 0 } } },
 	{ K, ALLOW, SCMP_SYS(sysinfo), 0, { { 0 } } },
 	{ BOTH, ALLOW, SCMP_SYS(getpid), 0, { { 0 } } },
 	{ BOTH, ALLOW, SCMP_SYS(gettid), 0, { { 0 } } },
@@ -115,18 +119,22 @@ const struct seccomp_rule seccomp_list[] = {
 	/* libcurl wakes itself through a pair. */
 	{ C, ALLOW, SCMP_SYS(socketpair), 1, { IS(0, AF_UNIX) } },
 	{ C, ALLOW, SCMP_SYS(connect), 0, { { 0 } } },
-	{ C, ALLOW, SCMP_SYS(setsockopt), 0, { { 0 } } },
+	{ C, ALLOW, SCMP_SYS(setsockopt), 2, { IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY) } },
+	{ C, ALLOW, SCMP_SYS(setsockopt), 2, { IS(1, IPPROTO_IP), IS(2, IP_RECVERR) } },
+	{ C, ALLOW, SCMP_SYS(setsockopt), 2, { IS(1, IPPROTO_IPV6), IS(2, IPV6_RECVERR) } },
 	{ C, ALLOW, SCMP_SYS(getsockname), 0, { { 0 } } },
 	{ C, ALLOW, SCMP_SYS(getpeername), 0, { { 0 } } },
 	{ C, ALLOW, SCMP_SYS(recvfrom), 0, { { 0 } } },
 	{ C, ALLOW, SCMP_SYS(sendmmsg), 0, { { 0 } } },
-	/* The DNS resolver asks how long an answer is. */
+	/* The DNS resolver asks how long an answer is, and asks again by TCP where it is too long for a datagram. */
+	{ C, ALLOW, SCMP_SYS(writev), 0, { { 0 } } },
 	{ C, ALLOW, SCMP_SYS(ioctl), 1, { IS(1, FIONREAD) } },
 	/* libcurl looks names up in a thread. clone3's flags cannot be seen: libc then falls back to clone. */
 	{ C, FAIL(ENOSYS), SCMP_SYS(clone3), 0, { { 0 } } },
 	{ C, ALLOW, SCMP_SYS(clone), 1, { BITS(0, CLONE_ASKED, CLONE_THREAD) } },
 	{ C, ALLOW, SCMP_SYS(set_robust_list), 0, { { 0 } } },
 	{ C, ALLOW, SCMP_SYS(rseq), 0, { { 0 } } },
+	{ C, ALLOW, SCMP_SYS(sched_getaffinity), 0, { { 0 } } },
 	{ C, ALLOW, SCMP_SYS(exit), 0, { { 0 } } },
 	/* A name service that is configured while the courier runs is not loaded: it is not there until the next start. */
 	{ C, FAIL(EACCES), SCMP_SYS(mmap), 1, { BITS(2, PROT_EXEC, PROT_EXEC) } },
@@ -138,7 +146,6 @@ const struct seccomp_rule seccomp_list[] = {
 	{ BOTH, ALLOW, SCMP_SYS(sched_yield), 0, { { 0 } } },
 	{ BOTH, ALLOW, SCMP_SYS(readlink), 0, { { 0 } } },
 	{ BOTH, ALLOW, SCMP_SYS(prlimit64), 1, { IS(2, 0) } },
-	{ C, ALLOW, SCMP_SYS(sched_getaffinity), 0, { { 0 } } },
 	{ C, ALLOW, SCMP_SYS(prctl), 1, { IS(0, PR_SET_NAME) } },
 #endif
 };

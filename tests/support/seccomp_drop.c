@@ -23,9 +23,13 @@ static void read_wish(void)
 
 	drop.seen = 0;
 	drop.dropped = false;
-	if (wish && sscanf(wish, "%63s %d", name, &drop.n) == 2)
+	if (!wish)
+		_exit(99);
+	if (!*wish)
+		return;
+	if (sscanf(wish, "%63s %d", name, &drop.n) == 2)
 		drop.call = seccomp_syscall_resolve_name(name);
-	else if (!wish || *wish)
+	if (drop.call == __NR_SCMP_ERROR)
 		_exit(99);
 }
 
