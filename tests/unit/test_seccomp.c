@@ -219,6 +219,8 @@ static int sorts(void)
 	return numbers[0] == 0 && numbers[4095] == 4095 ? 70 : 1;
 }
 
+static pthread_barrier_t together;
+
 static void *allocates(void *arg)
 {
 	char *blocks[64];
@@ -226,25 +228,26 @@ static void *allocates(void *arg)
 	for (size_t i = 0; i < 64; i++)
 		if (!(blocks[i] = calloc(1, 64 << 10)))
 			return NULL;
+	pthread_barrier_wait(&together);
 	for (size_t i = 0; i < 64; i++)
 		free(blocks[i]);
 	return arg;
 }
 
-/* As libcurl's for a name: an arena of its own grows, shrinks, and the stack is given back. */
+/* As libcurl's for names: each has an arena of its own that grows and shrinks, its stack is given back, and when there are many
+ * libc asks how many processors there are. */
 static int has_threads(void)
 {
-	pthread_t threads[8];
+	pthread_t threads[24];
 	void *ret = NULL;
 
-	for (int round = 0; round < 2; round++) {
-		for (int i = 0; i < 8; i++)
-			if (pthread_create(&threads[i], NULL, allocates, threads))
-				return 1;
-		for (int i = 0; i < 8; i++)
-			if (pthread_join(threads[i], &ret) || ret != threads)
-				return 2;
-	}
+	pthread_barrier_init(&together, NULL, 24);
+	for (int i = 0; i < 24; i++)
+		if (pthread_create(&threads[i], NULL, allocates, threads))
+			return 1;
+	for (int i = 0; i < 24; i++)
+		if (pthread_join(threads[i], &ret) || ret != threads)
+			return 2;
 	return 70;
 }
 
@@ -337,7 +340,7 @@ static void what_the_couriers_libraries_do_now_and_then(void **state)
 		{ SANDBOX_COURIER, grows, 70, "mremap" },
 		{ SANDBOX_COURIER, aborts, -SIGABRT, "" },
 		{ SANDBOX_COURIER, asks_the_kernel, 70, "" },
-		{ SANDBOX_COURIER, has_threads, 70, "clone3, clone, mprotect, madvise, rseq, exit" },
+		{ SANDBOX_COURIER, has_threads, 70, "clone3, clone, mprotect, madvise, rseq, exit, sched_getaffinity" },
 		{ SANDBOX_COURIER, a_executable_map, 1, "mmap(PROT_EXEC) fails softly" },
 	};
 
