@@ -22,8 +22,6 @@
 
 #include "agent/sandbox/sandbox.h"
 #include "agent/supervisor/dirs.h"
-#include "agent/supervisor/notify.h"
-#include "agent/supervisor/restart.h"
 #include "agent/supervisor/supervisor.h"
 #include "proto/buf.h"
 #include "proto/fileio.h"
@@ -485,21 +483,6 @@ static void the_service_manager_is_told(void **state)
 	close(fd);
 }
 
-static void notify_names_are_checked(void **state)
-{
-	(void)state;
-	char longest[200];
-
-	memset(longest, 'a', sizeof longest);
-	longest[0] = '/';
-	longest[199] = '\0';
-	assert_int_equal(notify_send(NULL, "READY=1"), 0);
-	assert_int_equal(notify_send("", "READY=1"), 0);
-	assert_int_equal(notify_send("relative", "READY=1"), KE_NAME);
-	assert_int_equal(notify_send(longest, "READY=1"), KE_NAME);
-	assert_int_equal(notify_send("/nobody/is/there", "READY=1"), KE_NOENT);
-}
-
 /* ---- directories ---- */
 
 static struct agent_config *config(const char *extra)
@@ -582,28 +565,6 @@ static void a_strangers_directory_is_not_taken(void **state)
 	agent_config_free(c);
 }
 
-/* ---- pauses ---- */
-
-static void pauses_double_and_are_forgotten(void **state)
-{
-	(void)state;
-	const struct restart_times t = RESTART_DEFAULTS;
-	static const struct {
-		int64_t last, alive, want;
-		const char *remark;
-	} rows[] = {
-		{ 0, 0, 1000, "the first death" },
-		{ 1000, 10, 2000, "doubled" },
-		{ 32000, 299999, 60000, "up to a minute" },
-		{ 60000, 0, 60000, "and no more" },
-		{ 60000, 300000, 1000, "five minutes of health" },
-		{ INT64_MAX, 0, 60000, "no overflow" },
-	};
-
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		assert_int_equal(restart_pause(&t, rows[i].last, rows[i].alive), rows[i].want);
-}
-
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -625,10 +586,7 @@ int main(void)
 		IN_DIR(a_profile_can_change),
 		IN_DIR(a_strangers_directory_is_not_taken),
 	};
-	const struct CMUnitTest anybody[] = {
-		cmocka_unit_test(notify_names_are_checked),
-		cmocka_unit_test(pauses_double_and_are_forgotten),
-	};
+	const struct CMUnitTest anybody[] = {};
 	int failed = cmocka_run_group_tests(anybody, NULL, NULL);
 
 	if (geteuid() == 0)
