@@ -180,12 +180,16 @@ static int aborts(void)
 	abort();
 }
 
+static int ready[2]; /* a pipe */
+
 /* A wait that was stopped and continued. */
 static int is_stopped(void)
 {
 	struct pollfd none = { .fd = -1 };
 
-	return poll(&none, 1, 600) == 0 ? 70 : 1;
+	if (write(ready[1], "", 1) != 1)
+		return 2;
+	return poll(&none, 1, 1500) == 0 ? 70 : 1;
 }
 
 /* Where the clock source is none that the vDSO can read. */
@@ -340,7 +344,8 @@ static void what_the_couriers_libraries_do_now_and_then(void **state)
 		{ SANDBOX_COURIER, grows, 70, "mremap" },
 		{ SANDBOX_COURIER, aborts, -SIGABRT, "" },
 		{ SANDBOX_COURIER, asks_the_kernel, 70, "" },
-		{ SANDBOX_COURIER, has_threads, 70, "clone3, clone, mprotect, madvise, rseq, exit, sched_getaffinity" },
+		{ SANDBOX_COURIER, has_threads, 70,
+		        "clone3, clone, mprotect, madvise, rseq, exit, sched_getaffinity" },
 		{ SANDBOX_COURIER, a_executable_map, 1, "mmap(PROT_EXEC) fails softly" },
 	};
 
@@ -350,17 +355,23 @@ static void what_the_couriers_libraries_do_now_and_then(void **state)
 /* Stopped in the middle of its wait, and continued. */
 static int waits_for(const struct attempt *a)
 {
+	char byte;
 	int status;
-	pid_t pid = fork();
 
+	assert_int_equal(pipe(ready), 0);
+	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
 		_exit(makes_attempt(a));
-	usleep(250000);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	usleep(300000); /* it is waiting by now */
 	assert_int_equal(kill(pid, SIGSTOP), 0);
-	usleep(50000);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
 	assert_int_equal(kill(pid, SIGCONT), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(ready[0]);
+	close(ready[1]);
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
