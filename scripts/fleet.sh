@@ -15,8 +15,14 @@ SERVER_URL=https://$SERVER_IP:8443
 ns() { ip netns exec "$FLEET-$1" "${@:2}"; }
 inside() { nsenter --net="/run/netns/$FLEET-$1" -- "${@:2}"; }
 operator() { inside server "$BIN/kedge" --config "$WORK/cli.conf" "$@"; }
-# within SECONDS COMMAND...: the command succeeds within that time.
-within() { local end=$((SECONDS + $1)); shift; until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $end ] || return 1; sleep 0.2; done; }
+# within SECONDS COMMAND...: the command succeeds within that time; it will not, once a process was ended for a system call.
+within() {
+	local end=$((SECONDS + $1)); shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] && ! grep -qs 'process ended .*signal=SYS' "$WORK"/log/* || return 1
+		sleep 0.2
+	done
+}
 
 # background NAME WHERE COMMAND...: started in WHERE's namespace, its own pid noted, its output at the end of a log.
 background() {

@@ -31,6 +31,7 @@ static const struct row {
 	{ "agent", "proxy", KIND_TEXT, offsetof(struct agent_config, proxy), 0, 0 },
 	{ "agent", "profile", KIND_PROFILE, offsetof(struct agent_config, full_profile), 0, 0 },
 	{ "agent", "report_cmdline", KIND_BOOL, offsetof(struct agent_config, report_cmdline), 0, 0 },
+	{ "agent", "require_sandbox", KIND_BOOL, offsetof(struct agent_config, require_sandbox), 0, 0 },
 	{ "agent", "log", KIND_LOG, offsetof(struct agent_config, log), 0, 0 },
 	{ "users", "keeper", KIND_USER, offsetof(struct agent_config, keeper_uid), 0, 0 },
 	{ "users", "courier", KIND_USER, offsetof(struct agent_config, courier_uid), 0, 0 },

@@ -3,7 +3,7 @@
  * The file belongs to root; its labels decide which policies are meant for this host, so a file that others can write is
  * refused. All three programs of the agent read it by themselves. Everything has a default except host, fleet, server.
  *
- *	[agent]    host, fleet, server, repo, ca, root, profile, proxy, report_cmdline, log
+ *	[agent]    host, fleet, server, repo, ca, root, profile, proxy, report_cmdline, require_sandbox, log
  *	[labels]   NAME = VALUE
  *	[users]    keeper, courier            a name or a number
  *	[paths]    run, state, ceiling
@@ -32,6 +32,7 @@ struct agent_config {
 	char *proxy;       /* NULL: none; never from the environment */
 	bool full_profile; /* profile = full: keeper keeps uid 0, for keys outside net.* */
 	bool report_cmdline;
+	bool require_sandbox; /* less than full confinement: do not start */
 	enum log_level log;
 	struct label labels[CONFIG_MAX_LABELS];
 	size_t n_labels;

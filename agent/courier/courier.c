@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/courier/courier_in.h"
+#include "agent/sandbox/sandbox.h"
 #include "proto/buf.h"
 
 int64_t courier_now(const struct courier *c)
@@ -163,6 +164,17 @@ static int transfers_begin(struct courier *c, struct fault *f)
 	return transfers_open(&to, &c->transfers, f);
 }
 
+static void tell_confinement(struct courier *c, const struct sandbox_report *r)
+{
+	struct frame fr = frame_make(FRAME_CONFINED, (uint32_t)r->landlock);
+
+	fr.status = r->seccomp;
+	fr.a = (int64_t)r->uid;
+	fr.b = (int64_t)r->caps;
+	frame_say(&fr, "%s\n%s", r->missing, r->selftest);
+	outbox_send(&c->outbox, &fr, -1);
+}
+
 int courier_open(const struct courier_options *opt, struct courier **ret, struct fault *f)
 {
 	struct courier *c = calloc(1, sizeof *c);
@@ -195,6 +207,8 @@ int courier_open(const struct courier_options *opt, struct courier **ret, struct
 	hello.b = getpid();
 	frame_say(&hello, "%s", KEDGE_VERSION);
 	outbox_send(&c->outbox, &hello, -1);
+	if (opt->confined)
+		tell_confinement(c, opt->confined);
 	*ret = c;
 	return KE_OK;
 }

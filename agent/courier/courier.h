@@ -25,6 +25,7 @@
 #define COURIER_TIME_EVERY_MS 30000
 
 struct ev_loop;
+struct sandbox_report;
 struct courier;
 
 struct courier_times {
@@ -47,8 +48,9 @@ struct courier_times {
 	        .gap_ms = 1000 })
 
 struct courier_options {
-	const struct agent_config *config; /* must outlive */
-	int ipc;                           /* stays the caller's; made non-blocking here */
+	const struct agent_config *config;     /* must outlive */
+	int ipc;                               /* stays the caller's; made non-blocking here */
+	const struct sandbox_report *confined; /* what the keeper is told of this process; NULL: nothing */
 	struct ev_loop *loop;
 	const struct clock *clock;
 	uint64_t (*chance)(void *ctx); /* 64 random bits, for pauses */

@@ -1,7 +1,7 @@
 /* main.c — kedge-courier: the process of the agent that speaks to the network, and may do nothing else. Started by the
  * supervisor (--ipc: the socket to the keeper) or by `kedge-agent enrol` (--enrol). Order: arguments, configuration,
  * OpenSSL, the door is locked, and only then the first byte from anywhere else. Exit status: 0 asked to end, 1 no
- * start, 2 the conversation broke. */
+ * start, 2 the conversation broke, 8 no start because less than full confinement would be in force. */
 #include <errno.h>
 #include <ev.h>
 #include <getopt.h>
@@ -14,6 +14,8 @@
 
 #include "agent/courier/courier.h"
 #include "agent/courier/enrol.h"
+#include "agent/courier/names.h"
+#include "agent/courier/url.h"
 #include "agent/sandbox/sandbox.h"
 #include "certs/tls.h"
 #include "proto/log.h"
@@ -23,7 +25,7 @@ enum { EXIT_ENDED = 0, EXIT_NO_START = 1, EXIT_BROKEN = 2 };
 struct arguments {
 	const char *config;
 	int ipc;
-	bool enrol;
+	bool enrol, require_sandbox;
 };
 
 struct life {
@@ -32,7 +34,7 @@ struct life {
 };
 
 static const char help[] =
-        "usage: kedge-courier --ipc FD [--config FILE] [--enrol]\n"
+        "usage: kedge-courier --ipc FD [--config FILE] [--enrol] [--require-sandbox]\n"
         "The agent's network process. It is started by kedge-agent and is of no use by itself.\n";
 
 static int descriptor(const char *text)
@@ -48,7 +50,8 @@ static int arguments_read(int argc, char **argv, struct arguments *a)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "ipc", required_argument, NULL, 'i' }, { "enrol", no_argument, NULL, 'e' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+		{ "require-sandbox", no_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 } };
 	int opt;
 
 	*a = (struct arguments){ .config = CONFIG_PATH, .ipc = -1 };
@@ -59,6 +62,8 @@ static int arguments_read(int argc, char **argv, struct arguments *a)
 			a->ipc = descriptor(optarg);
 		else if (opt == 'e')
 			a->enrol = true;
+		else if (opt == 'r')
+			a->require_sandbox = true;
 		else
 			return fputs(help, opt == 'h' ? stdout : stderr) < 0 || opt != 'h' ? -1 : 1;
 	}
@@ -77,29 +82,49 @@ static const char *dir_of(const char *path, char dir[PATH_MAX])
 	return dir;
 }
 
+/* The ports that are asked: those of the proxy, or of server and repository, and DNS, which goes on by TCP where an answer is
+ * too long for a datagram. */
+static size_t ports_of(const struct agent_config *c, uint16_t ports[3])
+{
+	size_t n = 0;
+
+	ports[n++] = 53;
+	ports[n++] = url_port(c->proxy ? c->proxy : c->server);
+	if (!c->proxy && c->repo)
+		ports[n++] = url_port(c->repo);
+	return n;
+}
+
 /* What name service and TLS read. /etc whole, because resolv.conf is replaced, not written; this user reads there what
  * anybody may. */
-static int lock(const struct agent_config *c, struct fault *f)
+static int lock(const struct agent_config *c, bool strict, struct sandbox_report *ret, struct fault *f)
 {
-	char own[PATH_MAX], ca[PATH_MAX];
+	char own[PATH_MAX], ca[PATH_MAX], keepers[PATH_MAX];
+	uint16_t ports[3];
 	const struct sandbox_path paths[] = { { own, SANDBOX_READ_WRITE },
 		{ dir_of(c->ca, ca), SANDBOX_READ }, { "/etc", SANDBOX_READ },
 		{ "/run/systemd/resolve", SANDBOX_READ }, { "/run/resolvconf", SANDBOX_READ },
-		{ "/run/NetworkManager", SANDBOX_READ }, { "/lib", SANDBOX_READ }, { "/lib64", SANDBOX_READ },
-		{ "/usr/lib", SANDBOX_READ }, { "/usr/lib64", SANDBOX_READ } };
-	const struct sandbox_rules rules = {
-		.role = SANDBOX_COURIER, .paths = paths, .n = sizeof paths / sizeof paths[0]
-	};
-	struct sandbox_report r;
+		{ "/run/NetworkManager", SANDBOX_READ } };
+	const struct sandbox_rules rules = { .role = SANDBOX_COURIER,
+		.paths = paths,
+		.n = sizeof paths / sizeof paths[0],
+		.ports = ports,
+		.n_ports = ports_of(c, ports),
+		.uid = c->courier_uid,
+		.foreign = keepers,
+		.strict = strict };
 
 	if (snprintf(own, sizeof own, "%s/courier", c->state_dir) >= (int)sizeof own)
 		return fault_set(f, KE_TOOBIG, c->state_dir, NULL, "is too long a path");
-	int rc = sandbox_lock(&rules, &r, f);
-	if (!rc)
-		log_info("confined uid=%u caps=%s seccomp=%d landlock=%d partial=%s selftest=\"%s\"",
-		        (unsigned)r.uid, r.cap_eff, r.seccomp, r.landlock, r.partial ? "yes" : "no",
-		        r.selftest);
-	return rc;
+	snprintf(keepers, sizeof keepers, "%s/keeper", c->state_dir);
+	int rc = sandbox_lock(&rules, ret, f);
+	if (rc)
+		return rc;
+	log_info("confined uid=%u caps=%llx landlock=%d lacks=\"%s\" selftest=\"%s\"", (unsigned)ret->uid,
+	        (unsigned long long)ret->caps, ret->landlock, ret->missing, ret->selftest);
+	if (ret->missing[0])
+		log_warning("confinement is partial lacks=\"%s\"", ret->missing);
+	return KE_OK;
 }
 
 static uint64_t chance(void *ctx)
@@ -127,12 +152,14 @@ static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
-static int serve(const struct agent_config *config, int ipc, struct ev_loop *loop, struct fault *f)
+static int serve(const struct agent_config *config, int ipc, struct ev_loop *loop,
+        const struct sandbox_report *confined, struct fault *f)
 {
 	struct life life = { .loop = loop };
 	struct courier *c = NULL;
 	ev_signal term;
 	const struct courier_options co = { .config = config,
+		.confined = confined,
 		.ipc = ipc,
 		.loop = loop,
 		.clock = &clock_system,
@@ -159,6 +186,7 @@ int main(int argc, char **argv)
 {
 	struct arguments a;
 	struct agent_config *config = NULL;
+	struct sandbox_report confined = { 0 };
 	struct fault f = { 0 };
 	char line[1024];
 	int said = arguments_read(argc, argv, &a), code = EXIT_NO_START;
@@ -175,12 +203,15 @@ int main(int argc, char **argv)
 		log_open("kedge-courier", a.enrol ? LOG_LEVEL_WARNING : config->log);
 	if (!rc)
 		rc = tls_init(&f);
-	if (!rc)
-		rc = lock(config, &f);
+	if (!rc) {
+		names_prepare("/etc/nsswitch.conf");
+		rc = lock(config, a.require_sandbox || config->require_sandbox, &confined, &f);
+		code = rc == KE_UNSUPPORTED ? SANDBOX_EXIT_UNCONFINED : code;
+	}
 	if (!rc && a.enrol)
 		code = enrol_run(config, a.ipc, loop, &clock_system, &f) ? EXIT_NO_START : EXIT_ENDED;
 	else if (!rc)
-		code = serve(config, a.ipc, loop, &f);
+		code = serve(config, a.ipc, loop, &confined, &f);
 	/* enrol tells its failures over the socket. */
 	if (f.code && !(a.enrol && !rc))
 		log_error("%s", fault_line(&f, line, sizeof line));

@@ -3,6 +3,7 @@
 #include "agent/courier/url.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/err.h"
@@ -43,4 +44,25 @@ int url_append(struct buf *url, const char *name)
 			buf_fmt(url, "%%%02X", (unsigned)(unsigned char)*p);
 	}
 	return url->rc;
+}
+
+uint16_t url_port(const char *url)
+{
+	const char *scheme = strstr(url, "://"), *at = scheme ? scheme + 3 : url;
+	unsigned long port = strncasecmp(url, "https://", 8) == 0 ? 443 : 1080;
+	const char *end = at + strcspn(at, "/?#"), *user = memrchr(at, '@', (size_t)(end - at));
+
+	if (user)
+		at = user + 1;
+	const char *bracket = *at == '[' ? memchr(at, ']', (size_t)(end - at)) : NULL;
+	if (bracket)
+		at = bracket;
+	const char *colon = memchr(at, ':', (size_t)(end - at));
+	if (colon && colon + 1 < end) {
+		char *rest;
+		port = colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &rest, 10) : 0;
+		if (port && rest != end)
+			port = 0;
+	}
+	return port <= UINT16_MAX ? (uint16_t)port : 0;
 }

@@ -17,7 +17,8 @@
 #define FRAME_VERSION 1
 
 enum frame_type {
-	FRAME_HELLO = 1, /* both ways, first: a = role (enum frame_role), b = pid, text = version of the program */
+	FRAME_HELLO =
+	        1, /* both ways, first: a = role (enum frame_role), b = pid, text = version of the program */
 	/* keeper -> courier */
 	FRAME_FETCH,   /* id, a = enum fetch_where, b = most bytes, text = name (URL path below the place) */
 	FRAME_PUSH,    /* id, a = first seq, b = last seq, fd = NDJSON lines */
@@ -28,6 +29,8 @@ enum frame_type {
 	FRAME_PUSHED, /* id, status, a = acknowledged seq, b = epoch; FORKED: text = "EPOCH SEQ HEAD" of the server */
 	FRAME_CONFIRMED, /* id, status, text = reason when FAILED */
 	FRAME_NEWS,      /* a = generation, fd = assignment */
+	FRAME_CONFINED, /* once, after HELLO: id = Landlock ABI, status = seccomp mode, a = uid, b = capabilities,
+	                   text = "MISSING\nSELFTEST" */
 	FRAME_SERVER_TIME, /* a = the server's clock, seconds since 1970, as seen on an authenticated connection */
 	/* local command -> keeper, and the answer */
 	FRAME_ASK,    /* a = enum ask, fd = document (ASK_APPLY) */

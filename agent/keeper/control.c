@@ -2,6 +2,7 @@
  * question in one frame, gets one answer, and is closed. */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,26 @@
 
 #define PATIENCE_MS 1000
 
+/* What is in force in one of the two, or null before it told. */
+static void confinement(struct jsonw *w, const char *name, const struct sandbox_report *r)
+{
+	char caps[17];
+
+	if (!r->pid) {
+		jsonw_null(w, name);
+		return;
+	}
+	snprintf(caps, sizeof caps, "%016llx", (unsigned long long)r->caps);
+	jsonw_object(w, name);
+	jsonw_int(w, "uid", (int64_t)r->uid);
+	jsonw_string(w, "capabilities", caps);
+	jsonw_int(w, "landlock", r->landlock);
+	jsonw_bool(w, "seccomp", r->seccomp == 2);
+	jsonw_string(w, "missing", r->missing);
+	jsonw_string(w, "selftest", r->selftest);
+	jsonw_object_end(w);
+}
+
 static void status_answer(struct keeper *k, struct buf *out)
 {
 	struct buf body = BUF_INIT(RECORD_MAX_BYTES);
@@ -24,7 +45,10 @@ static void status_answer(struct keeper *k, struct buf *out)
 	jsonw_int(&w, "kedge_daemon", 1);
 	jsonw_string(&w, "host", k->config->host);
 	jsonw_string(&w, "server", k->config->server);
-	jsonw_string(&w, "selftest", k->selftest);
+	jsonw_object(&w, "confinement");
+	confinement(&w, "keeper", &k->confined);
+	confinement(&w, "courier", &k->courier_confined);
+	jsonw_object_end(&w);
 	jsonw_raw(&w, "status", buf_text(&body), body.len);
 	jsonw_object_end(&w);
 	buf_free(&body);

@@ -29,6 +29,7 @@
 #include "agent/measure/sockets_report.h"
 #include "agent/report/compose.h"
 #include "agent/report/spool.h"
+#include "agent/sandbox/sandbox.h"
 #include "agent/watch/contest.h"
 #include "agent/watch/drift.h"
 #include "agent/watch/fanotify.h"
@@ -126,8 +127,9 @@ struct keeper {
 
 	int control; /* listening agent.sock; -1: none */
 	ev_io control_io;
-	const char *confinement; /* "full" or "partial" */
-	char selftest[160];      /* what the sandbox proved at start */
+	const char *confinement; /* of both processes: "full" or "partial" */
+	struct sandbox_report confined;
+	struct sandbox_report courier_confined; /* as it says; pid 0 before */
 };
 
 /* era.c */

@@ -330,6 +330,35 @@ static void fetched(struct keeper *k, const struct frame *fr, int payload)
 	free(data);
 }
 
+/* TEXT, of which only what can be printed is taken. */
+static void printable(char *to, size_t size, const char *text, size_t len)
+{
+	size_t n = len < size ? len : size - 1;
+
+	for (size_t i = 0; i < n; i++)
+		to[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	to[n] = '\0';
+}
+
+/* What the courier says of its confinement. It may lie; nothing depends on it but what is shown. */
+static void courier_confined(struct keeper *k, const struct frame *fr)
+{
+	struct sandbox_report *r = &k->courier_confined;
+	size_t missing = strcspn(fr->text, "\n");
+	const char *selftest = fr->text + missing + (fr->text[missing] == '\n');
+
+	r->pid = k->courier;
+	r->uid = (uid_t)fr->a;
+	r->caps = (uint64_t)fr->b;
+	r->seccomp = fr->status;
+	r->landlock = fr->id <= INT_MAX ? (int)fr->id : 0;
+	printable(r->missing, sizeof r->missing, fr->text, missing);
+	printable(r->selftest, sizeof r->selftest, selftest, strlen(selftest));
+	if (r->missing[0])
+		k->confinement = "partial";
+	journalist_status_soon(k);
+}
+
 static void receive(struct keeper *k, const struct frame *fr, int payload)
 {
 	bool wants_payload = fr->type == FRAME_NEWS || (fr->type == FRAME_FETCHED && fr->status == FRAME_OK);
@@ -357,6 +386,11 @@ static void receive(struct keeper *k, const struct frame *fr, int payload)
 		break;
 	case FRAME_NEWS:
 		news(k, fr, payload);
+		break;
+	case FRAME_CONFINED:
+		if (k->courier_confined.pid || !k->courier)
+			break; /* once a life, after HELLO */
+		courier_confined(k, fr);
 		break;
 	case FRAME_SERVER_TIME:
 		if (era_server_time(k, fr->a))

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct arguments {
 	const char *config;
 	int ipc, control, fanotify, links;
 	pid_t supervisor;
+	bool require_sandbox;
 };
 
 static int number(const char *text)
@@ -36,7 +38,8 @@ static int arguments_read(int argc, char **argv, struct arguments *ret)
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "ipc", required_argument, NULL, 'i' }, { "control", required_argument, NULL, 'o' },
 		{ "fanotify", required_argument, NULL, 'f' }, { "links", required_argument, NULL, 'l' },
-		{ "supervisor-pid", required_argument, NULL, 's' }, { NULL, 0, NULL, 0 } };
+		{ "supervisor-pid", required_argument, NULL, 's' },
+		{ "require-sandbox", no_argument, NULL, 'r' }, { NULL, 0, NULL, 0 } };
 	int opt;
 
 	*ret = (struct arguments){
@@ -61,6 +64,9 @@ static int arguments_read(int argc, char **argv, struct arguments *ret)
 			break;
 		case 's':
 			ret->supervisor = number(optarg);
+			break;
+		case 'r':
+			ret->require_sandbox = true;
 			break;
 		default:
 			return -1;
@@ -117,25 +123,33 @@ static int keeper_open(struct keeper *k, const struct arguments *a, struct fault
 }
 
 /* No way back from here. */
-static int keeper_lock(struct keeper *k, struct fault *f)
+static int keeper_lock(struct keeper *k, bool require_sandbox, struct fault *f)
 {
+	char couriers[PATH_MAX];
+	bool full = k->config->full_profile;
 	/* kernel.* stays out of reach even in the full profile: the self-test proves it. */
 	struct sandbox_path paths[] = { { "/proc", SANDBOX_READ }, { "/proc/sys/net", SANDBOX_READ_WRITE },
 		{ k->state_dir, SANDBOX_READ_WRITE }, { k->config->run_dir, SANDBOX_READ_WRITE },
 		{ "/proc/sys/vm", SANDBOX_READ_WRITE }, { "/proc/sys/fs", SANDBOX_READ_WRITE } };
 	const struct sandbox_rules rules = { .role = SANDBOX_KEEPER,
 		.paths = paths,
-		.n = sizeof paths / sizeof paths[0] - (k->config->full_profile ? 0 : 2),
-		.strict = k->config->full_profile };
-	struct sandbox_report report;
-	int rc = sandbox_lock(&rules, &report, f);
+		.n = sizeof paths / sizeof paths[0] - (full ? 0 : 2),
+		.uid = full ? 0 : k->config->keeper_uid,
+		.caps = SANDBOX_CAP(CAP_NET_ADMIN),
+		.foreign = couriers,
+		.strict = full || require_sandbox || k->config->require_sandbox };
 
-	if (rc)
+	snprintf(couriers, sizeof couriers, "%s/courier", k->config->state_dir);
+	int rc = sandbox_lock(&rules, &k->confined, f);
+	if (rc) {
+		k->exit_code = rc == KE_UNSUPPORTED ? SANDBOX_EXIT_UNCONFINED : 1;
 		return rc;
-	k->confinement = report.partial ? "partial" : "full";
-	snprintf(k->selftest, sizeof k->selftest, "%s", report.selftest);
-	log_info(
-	        "confinement=%s landlock=%d selftest='%s'", k->confinement, report.landlock, report.selftest);
+	}
+	k->confinement = k->confined.missing[0] ? "partial" : "full";
+	log_info("confinement=%s landlock=%d lacks=\"%s\" selftest=\"%s\"", k->confinement,
+	        k->confined.landlock, k->confined.missing, k->confined.selftest);
+	if (k->confined.missing[0])
+		log_warning("confinement is partial lacks=\"%s\"", k->confined.missing);
 	return KE_OK;
 }
 
@@ -210,13 +224,14 @@ int main(int argc, char **argv)
 	k.loop = ev_default_loop(EVBACKEND_EPOLL);
 	int rc = k.loop ? keeper_open(&k, &a, &f) : KE_SYSTEM;
 	if (!rc)
-		rc = keeper_lock(&k, &f);
+		rc = keeper_lock(&k, a.require_sandbox, &f);
 	if (!rc)
 		rc = keeper_run(&k, &a, &f);
 	if (rc) {
 		f.code = rc;
 		log_error("%s", fault_line(&f, line, sizeof line));
-		k.exit_code = 1;
+		if (!k.exit_code)
+			k.exit_code = 1;
 	}
 	keeper_close(&k);
 	return k.exit_code;

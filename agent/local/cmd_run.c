@@ -7,14 +7,17 @@
 #include "proto/log.h"
 
 static const char run_help[] =
-        "usage: kedge-agent run [--config FILE]\n"
+        "usage: kedge-agent run [--config FILE] [--require-sandbox]\n"
         "Run the agent in the foreground: start kedge-keeper and kedge-courier, watch and restart them.\n"
         "FILE is " CONFIG_PATH " unless given. SIGHUP reads it again, SIGTERM ends everything.\n"
-        "Exit status: 0 ended by a signal, 1 could not start.\n";
+        "  --require-sandbox  do not run with less than full confinement (as require_sandbox = yes)\n"
+        "Exit status: 0 ended by a signal, 1 could not start, 8 less than full confinement would be in "
+        "force.\n";
 
 int cmd_run(struct local *l, int argc, char **argv)
 {
-	static const struct option options[] = { { "config", required_argument, NULL, 'C' }, LOCAL_OPTIONS };
+	static const struct option options[] = { { "config", required_argument, NULL, 'C' },
+		{ "require-sandbox", no_argument, NULL, 'S' }, LOCAL_OPTIONS };
 	struct supervisor_options so = SUPERVISOR_DEFAULTS;
 	struct fault f = { 0 };
 	int opt;
@@ -24,6 +27,8 @@ int cmd_run(struct local *l, int argc, char **argv)
 		int said = OPTION_TAKEN;
 		if (opt == 'C')
 			so.config = optarg;
+		else if (opt == 'S')
+			so.require_sandbox = true;
 		else
 			said = local_option(l, opt, argv);
 		if (said == OPTION_HELP) {
@@ -37,5 +42,9 @@ int cmd_run(struct local *l, int argc, char **argv)
 		return local_usage(l, "run takes no arguments");
 	signal(SIGPIPE, SIG_IGN);
 	log_open("kedge-agent", LOG_LEVEL_INFO);
-	return supervisor_run(&so, &f) ? local_complain(l, &f) : EXIT_DONE;
+	int rc = supervisor_run(&so, &f);
+	if (!rc)
+		return EXIT_DONE;
+	local_complain(l, &f);
+	return rc == KE_UNSUPPORTED ? EXIT_UNCONFINED : EXIT_ERROR;
 }

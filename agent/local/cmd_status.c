@@ -76,16 +76,47 @@ static int policy_line(const struct place *at, struct buf *out, struct fault *f)
 	return KE_OK;
 }
 
+/* What is in force in the process NAME, which may not have told yet. */
+static int confinement_lines(const struct place *all, const char *name, struct buf *out, struct fault *f)
+{
+	struct place at;
+	const char *caps, *missing, *selftest;
+	int64_t uid, landlock;
+	bool seccomp;
+	int rc;
+
+	if ((rc = read_any(all, name, &at, f)))
+		return rc;
+	if (!place_is_object(&at)) {
+		buf_fmt(out, "  %s: has not told its confinement\n", name);
+		return KE_OK;
+	}
+	if ((rc = read_int(&at, "uid", 0, UINT32_MAX, &uid, f)) ||
+	        (rc = read_string(&at, "capabilities", 16, 16, &caps, f)) ||
+	        (rc = read_int(&at, "landlock", 0, INT32_MAX, &landlock, f)) ||
+	        (rc = read_bool(&at, "seccomp", &seccomp, f)) ||
+	        (rc = read_string(&at, "missing", 0, 1024, &missing, f)) ||
+	        (rc = read_string(&at, "selftest", 0, 1024, &selftest, f)))
+		return rc;
+	caps += strspn(caps, "0");
+	buf_fmt(out, "  %s: uid %lld, capabilities %s, Landlock ABI %lld, %s; lacks %s\n", name,
+	        (long long)uid, *caps ? caps : "none", (long long)landlock,
+	        seccomp ? "seccomp" : "no seccomp", *missing ? missing : "nothing");
+	buf_fmt(out, "    refused at start: %s\n", selftest);
+	return KE_OK;
+}
+
 /* What the daemon said, in lines. */
 static int daemon_lines(const struct place *root, struct buf *out, struct fault *f)
 {
-	struct place status, policies, spool, item = { 0 };
+	struct place status, policies, spool, confined, item = { 0 };
 	const char *host, *server, *attribution, *confinement, *clock;
 	int64_t drifted, first, last;
 	int rc;
 
 	if ((rc = read_string(root, "host", 1, 255, &host, f)) ||
 	        (rc = read_string(root, "server", 1, 4096, &server, f)) ||
+	        (rc = read_object(root, "confinement", &confined, f)) ||
 	        (rc = read_object(root, "status", &status, f)) ||
 	        (rc = read_int(&status, "drifted", 0, STRICT_INT_MAX, &drifted, f)) ||
 	        (rc = read_string(&status, "attribution", 1, 64, &attribution, f)) ||
@@ -102,6 +133,10 @@ static int daemon_lines(const struct place *root, struct buf *out, struct fault 
 	if (!place_count(&policies))
 		buf_str(out, "  no policy\n");
 	buf_fmt(out, "  attribution %s, confinement %s, clock %s\n", attribution, confinement, clock);
+	if (!rc)
+		rc = confinement_lines(&confined, "keeper", out, f);
+	if (!rc)
+		rc = confinement_lines(&confined, "courier", out, f);
 	if (first && last >= first)
 		buf_fmt(out, "  records waiting for the server: %lld\n", (long long)(last - first + 1));
 	return rc;

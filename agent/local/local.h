@@ -16,10 +16,11 @@
 
 /* Exit codes (docs/man/kedge-agent.8). For diff, verify, apply -n and --detailed-exitcodes they are bits. */
 enum {
-	EXIT_DONE = 0,    /* done; in sync */
-	EXIT_ERROR = 1,   /* usage, unreadable file, no permission */
-	EXIT_DIFFERS = 2, /* something differs; with --detailed-exitcodes: something was changed */
-	EXIT_FAILED = 4,  /* apply, revert: failed and undone; diff, verify: a key could not be judged */
+	EXIT_DONE = 0,       /* done; in sync */
+	EXIT_ERROR = 1,      /* usage, unreadable file, no permission */
+	EXIT_DIFFERS = 2,    /* something differs; with --detailed-exitcodes: something was changed */
+	EXIT_FAILED = 4,     /* apply, revert: failed and undone; diff, verify: a key could not be judged */
+	EXIT_UNCONFINED = 8, /* run: less confinement than is required */
 };
 
 #define LOCAL_MAX_OUTPUT (64U << 20)

@@ -1,7 +1,7 @@
 /* landlock.c — only the named paths, by the bare system calls: Debian 12's headers know ABI 2, kernels know more. All
  * rights of the kernel's ABI are handled (so denied) and given back for the named paths; nobody may execute anything.
- * From ABI 4 on TCP is handled as well (the keeper may do neither bind nor connect, the courier not bind), from 6 on
- * signals to and abstract sockets of processes outside. */
+ * From ABI 4 on TCP is handled as well: nobody may bind, and only the courier may connect, to its ports; from 6 on signals
+ * to and abstract sockets of processes outside. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -21,6 +21,7 @@
 /* include/uapi/linux/landlock.h, up to ABI 6. */
 #define CREATE_VERSION  (1U << 0)
 #define RULE_PATH       1
+#define RULE_PORT       2
 #define FS_EXECUTE      (UINT64_C(1) << 0)
 #define FS_WRITE_FILE   (UINT64_C(1) << 1)
 #define FS_READ_FILE    (UINT64_C(1) << 2)
@@ -46,6 +47,10 @@ struct path_rule {
 	int32_t fd;
 } __attribute__((packed));
 
+struct port_rule {
+	uint64_t allowed, port;
+};
+
 static int failed(struct fault *f, const char *where)
 {
 	int err = errno;
@@ -60,7 +65,7 @@ int landlock_abi(void)
 	return abi > 0 ? (int)abi : 0;
 }
 
-static struct ruleset handled_by(int abi, enum sandbox_role role)
+static struct ruleset handled_by(int abi)
 {
 	struct ruleset r = { .fs = FS_ABI_1 };
 
@@ -69,7 +74,7 @@ static struct ruleset handled_by(int abi, enum sandbox_role role)
 	if (abi >= 3)
 		r.fs |= FS_TRUNCATE;
 	if (abi >= 4)
-		r.net = NET_BIND_TCP | (role == SANDBOX_KEEPER ? NET_CONNECT_TCP : 0);
+		r.net = NET_BIND_TCP | NET_CONNECT_TCP;
 	if (abi >= 5)
 		r.fs |= FS_IOCTL_DEV;
 	if (abi >= 6)
@@ -99,6 +104,13 @@ static int path_add(int ruleset, const struct sandbox_path *p, uint64_t handled,
 	return KE_OK;
 }
 
+static int port_add(int ruleset, uint16_t port, struct fault *f)
+{
+	const struct port_rule rule = { .allowed = NET_CONNECT_TCP, .port = port };
+
+	return syscall(SYS_landlock_add_rule, ruleset, RULE_PORT, &rule, 0) ? failed(f, "TCP port") : KE_OK;
+}
+
 int landlock_lock(const struct sandbox_rules *rules, int *ret_abi, struct fault *f)
 {
 	int abi = landlock_abi();
@@ -110,13 +122,15 @@ int landlock_lock(const struct sandbox_rules *rules, int *ret_abi, struct fault 
 	}
 	if (abi > 6)
 		abi = 6;
-	struct ruleset handled = handled_by(abi, rules->role);
+	struct ruleset handled = handled_by(abi);
 	/* Older kernels take the longer structure as long as what they do not know is zero. */
 	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0);
 	if (ruleset < 0)
 		return failed(f, "landlock_create_ruleset");
 	for (size_t i = 0; !rc && i < rules->n; i++)
 		rc = path_add(ruleset, &rules->paths[i], handled.fs, f);
+	for (size_t i = 0; !rc && handled.net && i < rules->n_ports; i++)
+		rc = port_add(ruleset, rules->ports[i], f);
 	if (!rc && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		rc = failed(f, "PR_SET_NO_NEW_PRIVS");
 	if (!rc && syscall(SYS_landlock_restrict_self, ruleset, 0))

@@ -1,247 +1,113 @@
-/* seccomp.c — the system calls that each role may make, as one table. Whatever is not in it ends the process. A call that a
- * library makes out of habit and does without (terminal questions, clone3, a netlink socket of getaddrinfo) gets an
- * errno instead. A narrow rule is never followed by a wide one for the same call: the narrow one would mean nothing. */
+/* seccomp.c — makes a filter of the role's list, has it tried (probe.c), and loads it. The program is made once and loaded as
+ * it was tried. Called by lock.c. */
 #include <errno.h>
-#include <sched.h>
-#include <seccomp.h>
+#include <linux/filter.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/sandbox/sandbox_in.h"
+#include "agent/sandbox/seccomp_list.h"
 
-#define K    (1U << SANDBOX_KEEPER)
-#define C    (1U << SANDBOX_COURIER)
-#define BOTH (K | C)
-
-static const struct plain {
-	int call;
-	unsigned roles;
-} plain[] = {
-	/* memory */
-	{ SCMP_SYS(brk), BOTH },
-	{ SCMP_SYS(munmap), BOTH },
-	{ SCMP_SYS(mremap), BOTH },
-	{ SCMP_SYS(madvise), BOTH },
-	{ SCMP_SYS(memfd_create), BOTH },
-	/* open descriptors */
-	{ SCMP_SYS(read), BOTH },
-	{ SCMP_SYS(write), BOTH },
-	{ SCMP_SYS(readv), BOTH },
-	{ SCMP_SYS(writev), BOTH },
-	{ SCMP_SYS(pread64), BOTH },
-	{ SCMP_SYS(pwrite64), BOTH },
-	{ SCMP_SYS(lseek), BOTH },
-	{ SCMP_SYS(close), BOTH },
-	{ SCMP_SYS(dup), BOTH },
-	{ SCMP_SYS(fcntl), BOTH },
-	{ SCMP_SYS(flock), BOTH },
-	{ SCMP_SYS(fsync), BOTH },
-	{ SCMP_SYS(fdatasync), BOTH },
-	{ SCMP_SYS(ftruncate), BOTH },
-	{ SCMP_SYS(fallocate), K },
-	{ SCMP_SYS(fstat), BOTH },
-	{ SCMP_SYS(fstatfs), BOTH },
-	{ SCMP_SYS(fchmod), BOTH },
-	{ SCMP_SYS(getdents64), BOTH },
-	/* paths; which ones is Landlock's business */
-	{ SCMP_SYS(openat), BOTH },
-	{ SCMP_SYS(openat2), K },
-	{ SCMP_SYS(newfstatat), BOTH },
-	{ SCMP_SYS(stat), BOTH },
-	{ SCMP_SYS(lstat), BOTH },
-	{ SCMP_SYS(statx), BOTH },
-	{ SCMP_SYS(statfs), BOTH },
-	{ SCMP_SYS(access), BOTH },
-	{ SCMP_SYS(faccessat), BOTH },
-	{ SCMP_SYS(faccessat2), BOTH },
-	{ SCMP_SYS(readlink), BOTH },
-	{ SCMP_SYS(readlinkat), BOTH },
-	{ SCMP_SYS(rename), BOTH },
-	{ SCMP_SYS(renameat), BOTH },
-	{ SCMP_SYS(renameat2), BOTH },
-	{ SCMP_SYS(unlink), BOTH },
-	{ SCMP_SYS(unlinkat), BOTH },
-	{ SCMP_SYS(mkdir), BOTH },
-	{ SCMP_SYS(mkdirat), BOTH },
-	{ SCMP_SYS(umask), BOTH },
-	{ SCMP_SYS(getcwd), BOTH },
-	/* waiting */
-	{ SCMP_SYS(poll), BOTH },
-	{ SCMP_SYS(ppoll), BOTH },
-	{ SCMP_SYS(select), BOTH },
-	{ SCMP_SYS(pselect6), BOTH },
-	{ SCMP_SYS(epoll_create1), BOTH },
-	{ SCMP_SYS(epoll_ctl), BOTH },
-	{ SCMP_SYS(epoll_wait), BOTH },
-	{ SCMP_SYS(epoll_pwait), BOTH },
-	{ SCMP_SYS(epoll_pwait2), BOTH },
-	{ SCMP_SYS(eventfd2), BOTH },
-	{ SCMP_SYS(signalfd4), BOTH },
-	{ SCMP_SYS(timerfd_create), BOTH },
-	{ SCMP_SYS(timerfd_settime), BOTH },
-	{ SCMP_SYS(timerfd_gettime), BOTH },
-	{ SCMP_SYS(pipe2), BOTH },
-	{ SCMP_SYS(futex), BOTH },
-	{ SCMP_SYS(restart_syscall), BOTH },
-	/* time, chance, self */
-	{ SCMP_SYS(clock_gettime), BOTH },
-	{ SCMP_SYS(clock_getres), BOTH },
-	{ SCMP_SYS(clock_nanosleep), BOTH },
-	{ SCMP_SYS(nanosleep), BOTH },
-	{ SCMP_SYS(gettimeofday), BOTH },
-	{ SCMP_SYS(time), BOTH },
-	{ SCMP_SYS(getrandom), BOTH },
-	{ SCMP_SYS(uname), BOTH },
-	{ SCMP_SYS(sysinfo), BOTH },
-	{ SCMP_SYS(getpid), BOTH },
-	{ SCMP_SYS(gettid), BOTH },
-	{ SCMP_SYS(getppid), BOTH },
-	{ SCMP_SYS(getuid), BOTH },
-	{ SCMP_SYS(geteuid), BOTH },
-	{ SCMP_SYS(getgid), BOTH },
-	{ SCMP_SYS(getegid), BOTH },
-	{ SCMP_SYS(capget), BOTH },
-	{ SCMP_SYS(getrlimit), BOTH },
-	{ SCMP_SYS(getrusage), BOTH },
-	{ SCMP_SYS(sched_yield), BOTH },
-	{ SCMP_SYS(sched_getaffinity), BOTH },
-	{ SCMP_SYS(rt_sigaction), BOTH },
-	{ SCMP_SYS(rt_sigprocmask), BOTH },
-	{ SCMP_SYS(rt_sigreturn), BOTH },
-	{ SCMP_SYS(rt_sigpending), BOTH },
-	{ SCMP_SYS(rt_sigtimedwait), BOTH },
-	{ SCMP_SYS(sigaltstack), BOTH },
-	{ SCMP_SYS(set_robust_list), BOTH },
-	{ SCMP_SYS(rseq), BOTH },
-	{ SCMP_SYS(exit), BOTH },
-	{ SCMP_SYS(exit_group), BOTH },
-	/* sockets that exist already */
-	{ SCMP_SYS(sendmsg), BOTH },
-	{ SCMP_SYS(recvmsg), BOTH },
-	{ SCMP_SYS(sendto), BOTH },
-	{ SCMP_SYS(recvfrom), BOTH },
-	{ SCMP_SYS(getsockopt), BOTH },
-	{ SCMP_SYS(getsockname), BOTH },
-	{ SCMP_SYS(shutdown), BOTH },
-	{ SCMP_SYS(accept4), K },
-	/* new ones */
-	{ SCMP_SYS(connect), C },
-	{ SCMP_SYS(bind), C },
-	{ SCMP_SYS(setsockopt), C },
-	{ SCMP_SYS(getpeername), C },
-	{ SCMP_SYS(sendmmsg), C },
-	{ SCMP_SYS(recvmmsg), C },
-};
-
-#define ALLOW SCMP_ACT_ALLOW
-
-/* Rules that look at one argument, and errnos for what is tried and not missed. */
-static const struct narrow {
-	unsigned roles;
-	uint32_t action;
-	int call;
-	unsigned args;
-	struct scmp_arg_cmp arg;
-} narrow[] = {
-	/* No memory that is written and run; the courier's name service may load its modules. */
-	{ BOTH, ALLOW, SCMP_SYS(mprotect), 1, { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } },
-	{ K, ALLOW, SCMP_SYS(mmap), 1, { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } },
-	{ C, ALLOW, SCMP_SYS(mmap), 1, { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, 0 } },
-	{ C, ALLOW, SCMP_SYS(mmap), 1, { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, PROT_WRITE } },
-	{ C, ALLOW, SCMP_SYS(mmap), 1, { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, PROT_EXEC } },
-	/* Limits are read, never set. */
-	{ BOTH, ALLOW, SCMP_SYS(prlimit64), 1, { 2, SCMP_CMP_EQ, 0, 0 } },
-	{ BOTH, ALLOW, SCMP_SYS(prctl), 1, { 0, SCMP_CMP_EQ, PR_SET_NAME, 0 } },
-	{ BOTH, ALLOW, SCMP_SYS(prctl), 1, { 0, SCMP_CMP_EQ, PR_GET_NO_NEW_PRIVS, 0 } },
-	{ BOTH, ALLOW, SCMP_SYS(prctl), 1, { 0, SCMP_CMP_EQ, PR_GET_SECCOMP, 0 } },
-	{ BOTH, ALLOW, SCMP_SYS(prctl), 1, { 0, SCMP_CMP_EQ, PR_GET_DUMPABLE, 0 } },
-	/* stdio asks whether it writes to a terminal. */
-	{ K, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 0, { 0 } },
-	{ C, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 1, { 1, SCMP_CMP_EQ, 0x5401 /* TCGETS */, 0 } },
-	/* The DNS resolver asks how long an answer is. */
-	{ C, ALLOW, SCMP_SYS(ioctl), 1, { 1, SCMP_CMP_EQ, FIONREAD, 0 } },
-	/* The self-test asks for one and must live. */
-	{ K, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 0, { 0 } },
-	{ C, ALLOW, SCMP_SYS(socket), 1, { 0, SCMP_CMP_EQ, AF_INET, 0 } },
-	{ C, ALLOW, SCMP_SYS(socket), 1, { 0, SCMP_CMP_EQ, AF_INET6, 0 } },
-	{ C, ALLOW, SCMP_SYS(socket), 1, { 0, SCMP_CMP_EQ, AF_UNIX, 0 } },
-	/* getaddrinfo() lists addresses through it, and assumes both families when it may not. */
-	{ C, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, { 0, SCMP_CMP_EQ, AF_NETLINK, 0 } },
-	/* curl wakes itself through a pair. */
-	{ C, ALLOW, SCMP_SYS(socketpair), 1, { 0, SCMP_CMP_EQ, AF_UNIX, 0 } },
-	/* libcurl looks names up in a thread. clone3's flags cannot be seen: libc then falls back to clone. */
-	{ C, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0, { 0 } },
-	{ C, ALLOW, SCMP_SYS(clone), 1, { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD } },
-};
-
-static int failed(struct fault *f, const char *what, int rc)
+static int failed(struct fault *f, const char *what, int err)
 {
-	return fault_set(f, KE_SYSTEM, "seccomp", NULL, "%s: %s", what, strerror(-rc));
+	return fault_set(f, KE_SYSTEM, "seccomp", NULL, "%s: %s", what, strerror(err));
 }
 
 /* A process aborts by a signal to itself, and to nobody else. */
 static int own_signals(scmp_filter_ctx ctx)
 {
-	return seccomp_rule_add(
-	        ctx, ALLOW, SCMP_SYS(tgkill), 1, SCMP_CMP(0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+	        SCMP_CMP(0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 }
 
 static int fill(scmp_filter_ctx ctx, enum sandbox_role role)
 {
-	unsigned me = 1U << role;
 	int rc = own_signals(ctx);
 
-	for (size_t i = 0; !rc && i < sizeof plain / sizeof plain[0]; i++)
-		if (plain[i].roles & me)
-			rc = seccomp_rule_add(ctx, ALLOW, plain[i].call, 0);
-	for (size_t i = 0; !rc && i < sizeof narrow / sizeof narrow[0]; i++)
-		if (narrow[i].roles & me)
-			rc = seccomp_rule_add_array(
-			        ctx, narrow[i].action, narrow[i].call, narrow[i].args, &narrow[i].arg);
+	for (size_t i = 0; !rc && i < seccomp_list_len; i++) {
+		const struct seccomp_rule *r = &seccomp_list[i];
+		if (r->roles & (1U << role))
+			rc = seccomp_rule_add_array(ctx, r->action, r->call, r->n_args, r->args);
+	}
 	return rc;
 }
 
-static uint32_t default_action(bool *ret_confined)
+static uint32_t default_action(void)
 {
-	const char *mode = getenv("KEDGE_SECCOMP");
-
-	*ret_confined = true;
-	if (mode && strcmp(mode, "errno") == 0)
+	switch (seccomp_mode()) {
+	case SECCOMP_MODE_ERRNO:
 		return SCMP_ACT_ERRNO(EPERM);
-	if (mode && strcmp(mode, "log") == 0) {
-		*ret_confined = false;
+	case SECCOMP_MODE_LOG:
 		return SCMP_ACT_LOG;
+	case SECCOMP_MODE_KILL:
+		break;
 	}
 	return SCMP_ACT_KILL_PROCESS;
 }
 
-int seccomp_lock(enum sandbox_role role, bool *ret_confined, struct fault *f)
+/* The filter as the kernel takes it: N instructions, allocated. */
+static int program_export(scmp_filter_ctx ctx, struct sock_filter **ret, size_t *ret_n, struct fault *f)
 {
-	bool confined;
-	uint32_t action = default_action(&confined);
+	int fd = memfd_create("filter", MFD_CLOEXEC);
+	struct sock_filter *program = NULL;
+	struct stat st;
+	int rc = fd < 0 ? -errno : seccomp_export_bpf(ctx, fd);
 
-	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0 && errno == EINVAL)
-		return fault_set(f, KE_UNSUPPORTED, "seccomp", NULL, "this kernel has none");
-	scmp_filter_ctx ctx = seccomp_init(action);
+	if (!rc && fstat(fd, &st))
+		rc = -errno;
+	if (!rc && (st.st_size <= 0 || st.st_size > BPF_MAXINSNS * (off_t)sizeof *program))
+		rc = -E2BIG;
+	if (!rc && (program = malloc((size_t)st.st_size)) == NULL)
+		rc = -ENOMEM;
+	if (!rc && pread(fd, program, (size_t)st.st_size, 0) != st.st_size)
+		rc = -EIO;
+	if (fd >= 0)
+		close(fd);
+	if (rc) {
+		free(program);
+		return failed(f, "cannot make the filter", -rc);
+	}
+	*ret = program;
+	*ret_n = (size_t)st.st_size / sizeof *program;
+	return KE_OK;
+}
+
+static int program_make(enum sandbox_role role, struct sock_filter **ret, size_t *ret_n, struct fault *f)
+{
+	scmp_filter_ctx ctx = seccomp_init(default_action());
+
 	if (!ctx)
-		return fault_set(f, KE_NOMEM, "seccomp", NULL, "%s", "");
-	/* Threads that exist already are bound as well; a foreign architecture's numbers end the process. */
-	int rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
-	if (!rc)
-		rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+		return fault_set(f, KE_NOMEM, "seccomp", NULL, "%s", err_text(KE_NOMEM));
+	/* A foreign architecture's numbers end the process. */
+	int rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (!rc)
 		rc = fill(ctx, role);
 	if (rc)
-		rc = failed(f, "cannot make the filter", rc);
-	else if ((rc = seccomp_load(ctx)) != 0)
-		rc = failed(f, "cannot load the filter", rc);
+		rc = failed(f, "cannot make the filter", -rc);
+	else
+		rc = program_export(ctx, ret, ret_n, f);
 	seccomp_release(ctx);
-	if (!rc)
-		*ret_confined = confined;
+	return rc;
+}
+
+int seccomp_lock(enum sandbox_role role, char *text, size_t size, struct fault *f)
+{
+	struct sock_filter *program = NULL;
+	enum seccomp_mode mode = seccomp_mode();
+	size_t n = 0;
+	int rc;
+
+	if (!seccomp_there())
+		return fault_set(f, KE_UNSUPPORTED, "seccomp", NULL, "this kernel has none");
+	rc = program_make(role, &program, &n, f);
+	if (!rc && mode != SECCOMP_MODE_LOG)
+		rc = probe_calls(program, n, mode == SECCOMP_MODE_KILL, text, size, f);
+	if (!rc && filter_install(program, n))
+		rc = failed(f, "cannot load the filter", errno);
+	free(program);
 	return rc;
 }

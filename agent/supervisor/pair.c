@@ -48,6 +48,8 @@ static int keeper_start(const struct pair_start *how, int ipc, pid_t *ret, struc
 		argv[n++] = ARG("--links");
 		argv[n++] = links;
 	}
+	if (how->require_sandbox)
+		argv[n] = ARG("--require-sandbox");
 	const struct child c = { .path = path,
 		.argv = argv,
 		.uid = full ? 0 : how->config->keeper_uid,
@@ -66,7 +68,7 @@ static int courier_start(const struct pair_start *how, int ipc, pid_t *ret, stru
 		return rc;
 	snprintf(ipc_text, sizeof ipc_text, "%d", ipc);
 	char *argv[] = { ARG("kedge-courier"), ARG("--config"), ARG(how->config_path), ARG("--ipc"), ipc_text,
-		NULL };
+		how->require_sandbox ? ARG("--require-sandbox") : NULL, NULL };
 	const struct child c = { .path = path,
 		.argv = argv,
 		.uid = how->config->courier_uid,
@@ -77,7 +79,7 @@ static int courier_start(const struct pair_start *how, int ipc, pid_t *ret, stru
 
 int pair_start(const struct pair_start *how, struct pair *ret, struct fault *f)
 {
-	struct pair p = { 0, 0 };
+	struct pair p = { 0 };
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
@@ -124,6 +126,8 @@ void pair_reap(struct pair *p)
 	for (size_t i = 0; i < 2; i++)
 		if (*pids[i] && waitpid(*pids[i], &status, WNOHANG) == *pids[i]) {
 			tell_end(names[i], *pids[i], status);
+			if (WIFEXITED(status) && WEXITSTATUS(status) == SANDBOX_EXIT_UNCONFINED)
+				p->unconfined = true;
 			*pids[i] = 0;
 		}
 }

@@ -2,18 +2,21 @@
 #ifndef KEDGE_AGENT_SUPERVISOR_PAIR_H
 #define KEDGE_AGENT_SUPERVISOR_PAIR_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "agent/config/config.h"
 
 struct pair {
 	pid_t keeper, courier; /* 0: not running */
+	bool unconfined;       /* one of them refused to run with less confinement than is required */
 };
 
 struct pair_start {
 	const struct agent_config *config;
 	const char *config_path;
 	const char *bin_dir;
+	bool require_sandbox;
 	int control_fd;
 	int fanotify_fd; /* -1: none */
 	int links_fd;    /* readable when interfaces came or went; -1: none */

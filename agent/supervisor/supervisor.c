@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/sandbox/sandbox.h"
 #include "agent/supervisor/child.h"
 #include "agent/supervisor/dirs.h"
 #include "agent/supervisor/links.h"
@@ -135,6 +136,28 @@ static void watch_open(struct supervisor *s)
 		log_info("watching directories=%zu", fanotify_marks_count(s->marks.group));
 }
 
+/* With C: would a program that is going to be started lack what it must have? Asked before anybody is told that we are ready; the
+ * programs judge what they then really have. */
+static int confinement_check(const struct supervisor *s, const struct agent_config *c, struct fault *f)
+{
+	static const char *const names[] = { "kedge-keeper", "kedge-courier" };
+	bool all = s->opt->require_sandbox || c->require_sandbox;
+	char lacks[192];
+
+	for (int role = SANDBOX_KEEPER; role <= SANDBOX_COURIER; role++) {
+		if (!all && !(c->full_profile && role == SANDBOX_KEEPER))
+			continue;
+		if (sandbox_lacks((enum sandbox_role)role, lacks, sizeof lacks))
+			return fault_set(f, KE_UNSUPPORTED, names[role],
+			        all ? "use a newer kernel, or run without --require-sandbox and "
+			              "require_sandbox = yes"
+			            : "use a newer kernel, or profile = net",
+			        "%s needs confinement that lacks %s",
+			        all ? "what is required" : "profile = full", lacks);
+	}
+	return KE_OK;
+}
+
 static int supervisor_open(struct supervisor *s, struct fault *f)
 {
 	char path[PATH_MAX];
@@ -144,6 +167,8 @@ static int supervisor_open(struct supervisor *s, struct fault *f)
 		rc = fault_set(f, KE_ACCES, NULL, "run it as root", "the supervisor must be root");
 	if (!rc)
 		rc = agent_config_read(s->opt->config, &s->config, f);
+	if (!rc)
+		rc = confinement_check(s, s->config, f);
 	if (!rc)
 		rc = dirs_make(s->config, f);
 	if (rc)
@@ -204,6 +229,7 @@ static void life_begin(struct supervisor *s)
 	const struct pair_start how = { .config = s->config,
 		.config_path = s->opt->config,
 		.bin_dir = s->bin_dir,
+		.require_sandbox = s->opt->require_sandbox,
 		.control_fd = s->control_fd,
 		.links_fd = s->links.event_fd,
 		.fanotify_fd = s->marks.group ? fanotify_marks_fd(s->marks.group) : -1 };
@@ -240,6 +266,8 @@ static void reload(struct supervisor *s)
 	if (!rc && strcmp(c->run_dir, s->config->run_dir) != 0)
 		rc = fault_set(&f, KE_USAGE, "run", "restart the service instead",
 		        "the run directory cannot change while the agent runs");
+	if (!rc)
+		rc = confinement_check(s, c, &f);
 	if (!rc)
 		rc = dirs_make(c, &f);
 	if (rc) {
@@ -280,6 +308,8 @@ static bool step(struct supervisor *s)
 	pair_reap(&s->pair);
 	both = s->pair.keeper && s->pair.courier;
 	none = !s->pair.keeper && !s->pair.courier;
+	if (s->pair.unconfined)
+		s->stop = true; /* it would refuse the next time as well */
 	if (s->stop && s->phase == PHASE_PAUSE)
 		return false;
 	if (s->reload && !s->stop)
@@ -355,6 +385,9 @@ int supervisor_run(const struct supervisor_options *opt, struct fault *f)
 	if (!rc) {
 		s.until = now(&s);
 		rc = loop(&s, f);
+		if (!rc && s.pair.unconfined)
+			rc = fault_set(f, KE_UNSUPPORTED, "sandbox", "its complaint stands above",
+			        "less confinement than is required was in force");
 		notify_send(getenv("NOTIFY_SOCKET"), "STOPPING=1");
 	}
 	supervisor_close(&s);

@@ -14,7 +14,7 @@ _kedge_agent() {
 	done
 	case $command in
 	"") COMPREPLY=($(compgen -W "$commands $common --version" -- "$cur")) ;;
-	run) COMPREPLY=($(compgen -W "$common --config" -- "$cur")) ;;
+	run) COMPREPLY=($(compgen -W "$common --config --require-sandbox" -- "$cur")) ;;
 	enrol) COMPREPLY=($(compgen -W "$common --config --token --token-file --force" -- "$cur")) ;;
 	apply)
 		if [[ $cur == -* ]]; then

@@ -272,7 +272,7 @@ static struct frame frame_roll(struct world *w, const struct frame *ask)
 		[FRAME_FETCH] = FRAME_FETCHED, [FRAME_PUSH] = FRAME_PUSHED, [FRAME_CONFIRM] = FRAME_CONFIRMED
 	};
 	static const enum frame_type any[] = { FRAME_FETCHED, FRAME_PUSHED, FRAME_CONFIRMED, FRAME_NEWS,
-		FRAME_NEWS, FRAME_SERVER_TIME, FRAME_SERVER_TIME, FRAME_HELLO };
+		FRAME_NEWS, FRAME_SERVER_TIME, FRAME_SERVER_TIME, FRAME_HELLO, FRAME_CONFINED };
 	bool to_it = ask->id && dice_is(&w->dice, 60);
 	struct frame fr = frame_make(to_it ? answers[ask->type] : any[dice_below(&w->dice, 8)],
 	        dice_is(&w->dice, 80) ? ask->id : (uint32_t)number_roll(w));

@@ -21,8 +21,8 @@ static void defaults_and_values(void **state)
 	(void)state;
 	struct agent_config *c;
 	struct fault f;
-	static const char text[] =
-	        HEAD "profile=full\nlog=debug\n[labels]\nrole=web\nrack=a b\n[times]\npoll_ms=250\n" USERS;
+	static const char text[] = HEAD "profile=full\nrequire_sandbox=yes\nlog=debug\n[labels]\nrole="
+	                                "web\nrack=a b\n[times]\npoll_ms=250\n" USERS;
 
 	if (agent_config_parse(text, sizeof text - 1, &c, &f))
 		fail_msg("%s: %s", f.where, f.what);
@@ -30,6 +30,8 @@ static void defaults_and_values(void **state)
 	assert_string_equal(c->server, "https://kedge.example:8443");
 	assert_null(c->repo);
 	assert_true(c->full_profile);
+	assert_true(c->require_sandbox);
+	assert_false(c->report_cmdline);
 	assert_int_equal(c->log, LOG_LEVEL_DEBUG);
 	assert_int_equal(c->n_labels, 2);
 	assert_string_equal(c->labels[1].value, "a b");

@@ -5,11 +5,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <zlib.h>
 
 #include "agent/courier/gzip.h"
+#include "agent/courier/names.h"
 #include "agent/courier/problem.h"
 #include "agent/courier/url.h"
 
@@ -43,6 +45,72 @@ static void names_become_paths(void **state)
 		assert_string_equal(buf_text(&b), rows[i].path ? rows[i].path : "");
 		buf_free(&b);
 	}
+}
+
+static void ports_of_urls(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *url;
+		uint16_t port;
+		const char *remark;
+	} rows[] = {
+		{ "https://kedge.example:8443", 8443, "" },
+		{ "https://kedge.example", 443, "" },
+		{ "HTTPS://kedge.example/v1/repo", 443, "a path" },
+		{ "https://kedge.example:8443/a:9", 8443, "a colon in the path" },
+		{ "https://[fd00::1]", 443, "colons of an address" },
+		{ "https://[fd00::1]:444/x", 444, "" },
+		{ "http://proxy:3128", 3128, "" },
+		{ "http://proxy", 1080, "libcurl's own" },
+		{ "proxy:3128", 3128, "no scheme" },
+		{ "proxy", 1080, "" },
+		{ "http://user:77@proxy:3128", 3128, "a password is no port" },
+		{ "http://user:p@ss:77@proxy", 1080, "" },
+		{ "https://a:", 443, "nothing behind the colon" },
+		{ "https://a:0", 0, "no port" },
+		{ "https://a:65535", 65535, "" },
+		{ "https://a:65536", 0, "too large" },
+		{ "https://a:8443x", 0, "" },
+		{ "https://a:-1", 0, "" },
+		{ "https://a:99999999999999999999999", 0, "" },
+		{ "", 1080, "" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (url_port(rows[i].url) != rows[i].port)
+			fail_msg("'%s' (%s): %u", rows[i].url, rows[i].remark,
+			        (unsigned)url_port(rows[i].url));
+}
+
+static void name_services_are_loaded(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *conf;
+		unsigned loaded;
+		const char *remark;
+	} rows[] = {
+		{ "passwd: compat\nhosts: files dns\n", 0, "parts of libc" },
+		{ "# hosts: compat\nhosts:\t files  compat [NOTFOUND=return] dns # hesiod\n", 1,
+		        "a module of libc's package" },
+		{ "hosts: nosuchservice ../x libnss_compat.so.2\n", 0, "what is not there, what is no name" },
+		{ "", 0, "" },
+	};
+	char path[] = "/tmp/kedge-nsswitch-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, rows[i].conf, strlen(rows[i].conf), 0), strlen(rows[i].conf));
+		unsigned got = names_prepare(path);
+		if (got != rows[i].loaded)
+			fail_msg("row %zu (%s): %u", i, rows[i].remark, got);
+	}
+	close(fd);
+	unlink(path);
+	assert_int_equal(names_prepare(path), 0);
 }
 
 static void problems_are_told_in_a_line(void **state)
@@ -135,6 +203,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_become_paths),
+		cmocka_unit_test(ports_of_urls),
+		cmocka_unit_test(name_services_are_loaded),
 		cmocka_unit_test(problems_are_told_in_a_line),
 		cmocka_unit_test(heads_and_acknowledgements_are_strict),
 		cmocka_unit_test(gzip_comes_back),

@@ -245,6 +245,37 @@ static void numbers_from_the_edge(void **state)
 	assert_int_equal(s->k.exit_code, 0);
 }
 
+static void what_the_courier_says_of_its_confinement(void **state)
+{
+	struct sim *s = *state;
+	struct frame fr = frame_make(FRAME_CONFINED, 6), hello = frame_make(FRAME_HELLO, 0);
+
+	link_start(&s->k);
+	fr.status = 2;
+	fr.a = 4711;
+	frame_say(&fr, "%s", "\nall is well");
+	sim_say(s, &fr, NULL, 0); /* before HELLO: nobody says it */
+	sim_spin(s, 0.05);
+	assert_int_equal(s->k.courier_confined.pid, 0);
+	hello.b = 4242;
+	sim_say(s, &hello, NULL, 0);
+	memset(fr.text, 'x', sizeof fr.text - 1); /* no line end, longer than there is room */
+	fr.text[1] = '\x1b';
+	sim_say(s, &fr, NULL, 0);
+	frame_say(&fr, "%s", "\nsecond thoughts");
+	sim_say(s, &fr, NULL, 0);
+	sim_spin(s, 0.05);
+	const struct sandbox_report *r = &s->k.courier_confined;
+	assert_int_equal(r->pid, 4242);
+	assert_int_equal(r->uid, 4711);
+	assert_int_equal(r->landlock, 6);
+	assert_int_equal(strlen(r->missing), sizeof r->missing - 1);
+	assert_int_equal(r->missing[1], '?');
+	assert_string_equal(r->selftest, "");
+	assert_string_equal(s->k.confinement, "partial");
+	assert_int_equal(s->k.exit_code, 0);
+}
+
 static void nonsense_ends_the_conversation(void **state)
 {
 	struct sim *s = *state;
@@ -298,6 +329,7 @@ int main(void)
 		T(a_push_that_is_due_is_not_put_off),
 		T(only_the_question_of_this_moment_is_confirmed),
 		T(numbers_from_the_edge),
+		T(what_the_courier_says_of_its_confinement),
 		T(nonsense_ends_the_conversation),
 		T(a_courier_that_does_not_read_causes_no_refusal),
 	};

@@ -67,7 +67,7 @@ static void a_hundred_clients(void **state)
 {
 	(void)state;
 	struct http_limits l = http_limits_default();
-	l.handshakes = 8; /* fewer than clients: they wait their turn */
+	l.handshakes = 8;                  /* fewer than clients: they wait their turn */
 	l.headers_ms = l.idle_ms = 600000; /* nobody is cut, however busy the machine is */
 	struct fixture *fx = fixture_start(false, 2, &l);
 	static struct client *c[100];

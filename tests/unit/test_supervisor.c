@@ -20,9 +20,8 @@
 
 #include <cmocka.h>
 
+#include "agent/sandbox/sandbox.h"
 #include "agent/supervisor/dirs.h"
-#include "agent/supervisor/notify.h"
-#include "agent/supervisor/restart.h"
 #include "agent/supervisor/supervisor.h"
 #include "proto/buf.h"
 #include "proto/fileio.h"
@@ -34,6 +33,7 @@
 #define PATIENCE 15000 /* ms */
 
 static char dir[64];
+static bool require_sandbox;
 static pid_t running; /* a test that fails leaves none behind */
 
 static const char *at(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -133,6 +133,7 @@ static pid_t supervisor_start(void)
 	char line[1024];
 	so.config = at("agent.conf");
 	so.bin_dir = at("bin");
+	so.require_sandbox = require_sandbox;
 	so.times =
 	        (struct restart_times){ .first_ms = 200, .max_ms = 800, .healthy_ms = 60000, .end_ms = 1000 };
 	int log = open(at("stderr"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -142,7 +143,7 @@ static pid_t supervisor_start(void)
 	int rc = supervisor_run(&so, &f);
 	if (rc)
 		log_error("%s", fault_line(&f, line, sizeof line));
-	_exit(rc == 0 ? 0 : rc == KE_BUSY ? 75 : 1);
+	_exit(rc == 0 ? 0 : rc == KE_BUSY ? 75 : rc == KE_UNSUPPORTED ? 8 : 1);
 }
 
 static int ended(pid_t pid)
@@ -332,6 +333,39 @@ static void pauses_grow_while_a_child_dies_at_once(void **state)
 	says(at("stderr"), "status=3");
 }
 
+static void who_refuses_to_run_unconfined_ends_all(void **state)
+{
+	(void)state;
+	put_script("kedge-courier", "exit 8");
+	put_config("require_sandbox = yes\n");
+	char lacks[192];
+	bool here = !sandbox_lacks(SANDBOX_KEEPER, lacks, sizeof lacks) &&
+	            !sandbox_lacks(SANDBOX_COURIER, lacks, sizeof lacks);
+	pid_t pid = supervisor_start();
+
+	assert_int_equal(ended(pid), 8);
+	says(at("stderr"), here ? "less confinement than is required was in force" : lacks);
+	assert_int_equal(lines_of("kedge-courier"), here ? 1 : 0);
+}
+
+static void both_are_told_what_is_required(void **state)
+{
+	(void)state;
+	char lacks[192];
+
+	if (sandbox_lacks(SANDBOX_COURIER, lacks, sizeof lacks))
+		skip();
+	require_sandbox = true;
+	pid_t pid = supervisor_start();
+	require_sandbox = false;
+	wait_lines("kedge-keeper", 1);
+	wait_lines("kedge-courier", 1);
+	says(at("log/kedge-keeper"), "--require-sandbox");
+	says(at("log/kedge-courier"), "--require-sandbox");
+	kill(pid, SIGTERM);
+	assert_int_equal(ended(pid), 0);
+}
+
 static void a_missing_program_is_said_and_waited_for(void **state)
 {
 	(void)state;
@@ -450,21 +484,6 @@ static void the_service_manager_is_told(void **state)
 	close(fd);
 }
 
-static void notify_names_are_checked(void **state)
-{
-	(void)state;
-	char longest[200];
-
-	memset(longest, 'a', sizeof longest);
-	longest[0] = '/';
-	longest[199] = '\0';
-	assert_int_equal(notify_send(NULL, "READY=1"), 0);
-	assert_int_equal(notify_send("", "READY=1"), 0);
-	assert_int_equal(notify_send("relative", "READY=1"), KE_NAME);
-	assert_int_equal(notify_send(longest, "READY=1"), KE_NAME);
-	assert_int_equal(notify_send("/nobody/is/there", "READY=1"), KE_NOENT);
-}
-
 /* ---- directories ---- */
 
 static struct agent_config *config(const char *extra)
@@ -547,28 +566,6 @@ static void a_strangers_directory_is_not_taken(void **state)
 	agent_config_free(c);
 }
 
-/* ---- pauses ---- */
-
-static void pauses_double_and_are_forgotten(void **state)
-{
-	(void)state;
-	const struct restart_times t = RESTART_DEFAULTS;
-	static const struct {
-		int64_t last, alive, want;
-		const char *remark;
-	} rows[] = {
-		{ 0, 0, 1000, "the first death" },
-		{ 1000, 10, 2000, "doubled" },
-		{ 32000, 299999, 60000, "up to a minute" },
-		{ 60000, 0, 60000, "and no more" },
-		{ 60000, 300000, 1000, "five minutes of health" },
-		{ INT64_MAX, 0, 60000, "no overflow" },
-	};
-
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		assert_int_equal(restart_pause(&t, rows[i].last, rows[i].alive), rows[i].want);
-}
-
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -578,6 +575,8 @@ int main(void)
 		IN_DIR(descriptors_and_environment_are_few),
 		IN_DIR(both_are_started_again_when_one_dies),
 		IN_DIR(pauses_grow_while_a_child_dies_at_once),
+		IN_DIR(who_refuses_to_run_unconfined_ends_all),
+		IN_DIR(both_are_told_what_is_required),
 		IN_DIR(a_missing_program_is_said_and_waited_for),
 		IN_DIR(who_ignores_sigterm_is_killed),
 		IN_DIR(a_second_one_is_refused),
@@ -588,10 +587,7 @@ int main(void)
 		IN_DIR(a_profile_can_change),
 		IN_DIR(a_strangers_directory_is_not_taken),
 	};
-	const struct CMUnitTest anybody[] = {
-		cmocka_unit_test(notify_names_are_checked),
-		cmocka_unit_test(pauses_double_and_are_forgotten),
-	};
+	const struct CMUnitTest anybody[] = {};
 	int failed = cmocka_run_group_tests(anybody, NULL, NULL);
 
 	if (geteuid() == 0)
