@@ -4,6 +4,7 @@
  *
  *	link.c     frames to and from the courier: fetch, push, confirm, news
  *	enforce.c  candidate -> plan -> apply -> confirmed or gone back; what is in force
+ *	overrule.c  root's exceptions for a while: overridden keys, the host on hold
  *	lookout.c  polls and events -> drift -> restored or reported
  *	journalist.c  records: composed, signed, spooled, pushed
  *	control.c  root's local commands over agent.sock
@@ -24,6 +25,8 @@
 #include "agent/ipc/frame.h"
 #include "agent/keeper/adopted.h"
 #include "agent/keeper/held.h"
+#include "agent/keeper/override.h"
+#include "agent/keeper/resolve.h"
 #include "agent/keeper/verify.h"
 #include "agent/measure/sockets_report.h"
 #include "agent/report/compose.h"
@@ -79,6 +82,8 @@ struct keeper {
 	struct held held; /* rollouts that were begun and not adopted */
 	bool held_back;   /* the host went down with what is adopted: nothing is written until root's retry */
 	ev_timer deadline, reconfirm, absent;
+	struct override_list overrides; /* and the hold */
+	ev_timer exceptions;
 
 	struct verify *verify;
 	struct assignment *assignment; /* the last news; NULL before */
@@ -161,10 +166,30 @@ int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const ch
         struct fault *f);
 /* The confirmation came: RC 0, or why not. */
 void enforce_confirmed(struct keeper *k, int rc, const char *why);
+/* Plan what is adopted, and overridden, anew, and write what differs, unless the host is on hold. */
+int enforce_again(struct keeper *k, struct fault *f);
+/* The same with a new override of KEY, which is in the list already, and only if KEY can hold it: else nothing was changed. */
+int enforce_trial(struct keeper *k, const struct name *key, struct fault *f);
 /* Root says that what is held may be tried again. */
 int enforce_retry(struct keeper *k, struct fault *f);
 /* At the end: nobody will be there to take back what nobody confirmed. */
 void enforce_stop(struct keeper *k);
+
+/* overrule.c */
+/* At start, before anything is applied: read what lasts, end what is over. */
+void overrule_start(struct keeper *k);
+/* At the end: write down what is left of each. */
+void overrule_stop(struct keeper *k);
+/* Count down; end what is over. */
+void overrule_look(struct keeper *k);
+/* Is the host on hold? */
+bool overrule_hold(struct keeper *k);
+/* All overridden keys are given up because of WHY. Were there any? */
+bool overrule_drop(struct keeper *k, const char *why);
+/* Do what the wish in TEXT (wish.h) says, for the process PEER of root; the list, as it is then, is appended to OUT. */
+int overrule_ask(
+        struct keeper *k, const char *text, size_t len, pid_t peer, struct buf *out, struct fault *f);
+
 /* lookout.c */
 int lookout_start(struct keeper *k, int fanotify_fd, struct fault *f);
 /* Watch the keys of k->plan from now on. */

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "agent/keeper/keeper.h"
-#include "agent/keeper/resolve.h"
 #include "proto/fileio.h"
 #include "proto/log.h"
 
@@ -296,14 +295,16 @@ void lookout_set(struct keeper *k)
 	for (size_t i = 0; wants && !k->held_back && i < k->plan->n; i++) {
 		const struct plan_key *key = &k->plan->keys[i];
 		const struct adopted *owner = resolve_owner(&k->adopted, &k->facts, &key->name);
-		if (!watchable(key) || !owner)
+		bool over = override_find(&k->overrides, &key->name) != NULL;
+		if (!watchable(key) || (!owner && !over))
 			continue;
 		wants[n++] = (struct poll_want){ .name = key->name,
 			.knob = key->knob,
 			.wanted = key->wanted,
 			.mode = key->setting->mode,
-			.policy = owner->name,
-			.version = owner->version };
+			.held = overrule_hold(k),
+			.policy = over ? OVERRIDE_POLICY : owner->name,
+			.version = over ? 0 : owner->version };
 	}
 	if (!wants || poller_set(k->poller, wants, n))
 		log_error("the keys cannot be watched: %s", err_text(KE_NOMEM));

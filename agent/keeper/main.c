@@ -180,6 +180,7 @@ static void keeper_close(struct keeper *k)
 	verify_free(k->verify);
 	assignment_free(k->assignment);
 	adopted_clear(&k->adopted);
+	override_clear(&k->overrides);
 	engine_close(k->engine);
 	sockdiag_close(k->diag);
 	free(k->report);

@@ -63,6 +63,44 @@ static int merge_setting(
 	return KE_OK;
 }
 
+/* The setting of ALL that decides about KEY: its own, else a pattern. NULL: none. */
+static struct setting *decides(struct policy *all, const struct name *key)
+{
+	struct setting *by_pattern = NULL;
+
+	for (size_t i = 0; i < all->n; i++) {
+		struct setting *s = &all->settings[i];
+		if (name_cmp(&s->name, key) == 0)
+			return s;
+		if (!by_pattern && name_is_pattern(&s->name) && name_match(&s->name, key))
+			by_pattern = s;
+	}
+	return by_pattern;
+}
+
+/* Its value instead of the policies'. Missing, it is no complaint: that somebody made an exception must not refuse a plan. */
+static int put_override(struct policy *all, const struct override_row *row, struct fault *f)
+{
+	struct setting *s = decides(all, &row->key), *copy;
+	char *value;
+
+	if (s && name_cmp(&s->name, &row->key) == 0) {
+		int rc = value_wanted(knowledge_shape(&row->key), row->value, strlen(row->value), &value, f);
+		if (rc)
+			return rc;
+		free(s->value);
+		s->value = value;
+		return KE_OK;
+	}
+	enum setting_mode mode = s ? s->mode : SETTING_ENFORCE;
+	int rc = policy_append(all, &row->key, row->value, row->reason, &copy, f);
+	if (rc)
+		return rc;
+	copy->mode = mode;
+	copy->optional = true;
+	return KE_OK;
+}
+
 /* Was K held by what is in force, under its own name or by a pattern? Other rows are of keys that were let go before, or
  * that only changed along with another one. */
 static bool in_force(const struct originals *o, const struct original *k)
@@ -110,7 +148,8 @@ static int append_releases(struct policy *all, const struct originals *o, struct
 }
 
 int resolve_policies(const struct adopted_list *l, const struct candidate *candidate,
-        const struct host_facts *facts, const struct originals *o, struct policy **ret, struct fault *f)
+        const struct override_list *over, const struct host_facts *facts, const struct originals *o,
+        struct policy **ret, struct fault *f)
 {
 	struct policy *all = NULL;
 	struct layer *layers = calloc(l->n + 2, sizeof *layers); /* ends with an empty one */
@@ -120,6 +159,9 @@ int resolve_policies(const struct adopted_list *l, const struct candidate *candi
 	for (size_t i = 0; !rc && i < n; i++)
 		for (size_t k = 0; !rc && k < layers[i].policy->n; k++)
 			rc = merge_setting(all, layers, i, &layers[i].policy->settings[k], f);
+	for (size_t i = 0; !rc && over && i < over->n; i++)
+		if (over->rows[i].value)
+			rc = put_override(all, &over->rows[i], f);
 	if (!rc)
 		rc = append_releases(all, o, f);
 	free(layers);

@@ -76,6 +76,37 @@ static int policy_line(const struct place *at, struct buf *out, struct fault *f)
 	return KE_OK;
 }
 
+static int exception_line(const struct place *at, struct buf *out, struct fault *f)
+{
+	const char *key, *value, *until, *reason;
+	int rc;
+
+	if ((rc = read_opt_string(at, "key", NAME_MAX_LEN, &key, NULL, f)) ||
+	        (rc = read_opt_string(at, "value", 4096, &value, "", f)) ||
+	        (rc = read_string(at, "until", 20, 20, &until, f)) ||
+	        (rc = read_string(at, "reason", 1, 4096, &reason, f)))
+		return rc;
+	if (key)
+		buf_fmt(out, "  override %s = %s until %s: %s\n", key, value, until, reason);
+	else
+		buf_fmt(out, "  ON HOLD until %s: %s\n", until, reason);
+	return KE_OK;
+}
+
+/* Keys that root overrides, and the hold, where there are any. */
+static int exception_lines(const struct place *status, struct buf *out, struct fault *f)
+{
+	struct place list, hold, item = { 0 };
+	int rc = KE_OK;
+
+	if (read_has(status, "hold") && !(rc = read_object(status, "hold", &hold, f)))
+		rc = exception_line(&hold, out, f);
+	if (!rc && read_has(status, "overrides") && !(rc = read_array(status, "overrides", &list, f)))
+		while (!rc && place_next(&list, &item))
+			rc = exception_line(&item, out, f);
+	return rc;
+}
+
 /* What the daemon said, in lines. */
 static int daemon_lines(const struct place *root, struct buf *out, struct fault *f)
 {
@@ -101,6 +132,8 @@ static int daemon_lines(const struct place *root, struct buf *out, struct fault 
 		rc = policy_line(&item, out, f);
 	if (!place_count(&policies))
 		buf_str(out, "  no policy\n");
+	if (!rc)
+		rc = exception_lines(&status, out, f);
 	buf_fmt(out, "  attribution %s, confinement %s, clock %s\n", attribution, confinement, clock);
 	if (first && last >= first)
 		buf_fmt(out, "  records waiting for the server: %lld\n", (long long)(last - first + 1));

@@ -23,6 +23,7 @@ struct poll_want {
 	const struct knob *knob; /* NULL: unknown; constant tables */
 	const char *wanted;      /* canonical */
 	enum setting_mode mode;
+	bool held; /* the host is on hold: told, never restored */
 	const char *policy;
 	int64_t version;
 };

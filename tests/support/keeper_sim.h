@@ -119,6 +119,7 @@ static inline void sim_crash(struct sim *s)
 	verify_free(k->verify);
 	assignment_free(k->assignment);
 	adopted_clear(&k->adopted);
+	override_clear(&k->overrides);
 	engine_close(k->engine);
 	free(k->report);
 	free(k->previous);
