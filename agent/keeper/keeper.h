@@ -7,6 +7,7 @@
  *	overrule.c  root's exceptions for a while: overridden keys, the host on hold
  *	lookout.c  polls and events -> drift -> restored or reported
  *	journalist.c  records: composed, signed, spooled, pushed
+ *	about.c    what is known of one key
  *	control.c  root's local commands over agent.sock
  *	era.c      what time it is
  */
@@ -39,6 +40,8 @@
 #define KEEPER_EVENTS   64  /* writers remembered between two looks at the keys */
 #define KEEPER_REFUSALS 512 /* refusals that were reported and are not repeated for a day */
 
+#define KEEPER_LAST     128 /* keys of which the last drift is remembered */
+
 /* A rollout that is applied and waits for its confirmation. */
 struct pending {
 	bool active;
@@ -55,6 +58,13 @@ struct pending {
 struct told {
 	unsigned char id[SHA256_LEN]; /* of what was said */
 	int64_t at_ms;                /* boot time */
+};
+
+/* The last drift of a key. */
+struct last_drift {
+	struct name key;
+	char *body; /* owned, of its record; NULL: none */
+	int64_t time;
 };
 
 /* What time it is: the system's clock, but never before the floor. */
@@ -121,6 +131,8 @@ struct keeper {
 	struct drift_event events[KEEPER_EVENTS];
 	size_t n_events;
 	size_t drifted; /* keys that differ now */
+	struct last_drift last[KEEPER_LAST];
+	size_t next_last;
 	unsigned looks; /* of the recheck after an event */
 	ev_io fanotify_io;
 	ev_timer poll, recheck, resume;
@@ -186,7 +198,8 @@ void overrule_look(struct keeper *k);
 bool overrule_hold(struct keeper *k);
 /* All overridden keys are given up because of WHY. Were there any? */
 bool overrule_drop(struct keeper *k, const char *why);
-/* Do what the wish in TEXT (wish.h) says, for the process PEER of root; the list, as it is then, is appended to OUT. */
+/* Do what the wish in TEXT (wish.h) says, for the process PEER of root; the list as it is then, or what the wish asks about, is
+ * appended to OUT. */
 int overrule_ask(
         struct keeper *k, const char *text, size_t len, pid_t peer, struct buf *out, struct fault *f);
 
@@ -210,6 +223,13 @@ void journalist_pass(void *ctx, const char *name, int64_t serial, const struct f
 void journalist_status_soon(struct keeper *k);
 /* The body of a status record. */
 void journalist_status_body(struct keeper *k, struct buf *out);
+
+/* about.c */
+/* BODY, of a drift record, is the newest about KEY. */
+void about_note(struct keeper *k, const struct name *key, const struct buf *body);
+/* What is known of KEY, as a document (proto/schema/about.schema.json). */
+void about_json(struct keeper *k, const struct name *key, struct jsonw *w);
+void about_clear(struct keeper *k);
 
 /* control.c */
 void control_start(struct keeper *k, int fd);

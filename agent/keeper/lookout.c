@@ -101,6 +101,7 @@ static void settle(struct keeper *k, struct drift *d)
 	        (int)d->writer.pid);
 	compose_drift(d, k->config->report_cmdline, &body);
 	journalist_record(k, RECORD_DRIFT, &body, true);
+	about_note(k, &d->key, &body);
 	buf_free(&body);
 }
 

@@ -181,6 +181,7 @@ static void keeper_close(struct keeper *k)
 	assignment_free(k->assignment);
 	adopted_clear(&k->adopted);
 	override_clear(&k->overrides);
+	about_clear(k);
 	engine_close(k->engine);
 	sockdiag_close(k->diag);
 	free(k->report);

@@ -340,6 +340,7 @@ int overrule_ask(struct keeper *k, const char *text, size_t len, pid_t peer, str
 		override_pass(&k->overrides, &now);
 		switch (wish.what) {
 		case WISH_LIST:
+		case WISH_ABOUT:
 			break;
 		case WISH_SET:
 			rc = wish_set(k, &wish, &by, f);
@@ -354,7 +355,9 @@ int overrule_ask(struct keeper *k, const char *text, size_t len, pid_t peer, str
 		}
 	}
 	wish_clear(&wish);
-	if (!rc)
+	if (!rc && wish.what == WISH_ABOUT)
+		about_json(k, &wish.key, &w);
+	else if (!rc)
 		override_json(&k->overrides, &w);
 	return rc;
 }

@@ -17,7 +17,8 @@ static int members_read(const struct place *doc, enum wish_what what, struct fau
 		[WISH_SET] = set,
 		[WISH_END] = end,
 		[WISH_HOLD] = hold,
-		[WISH_RELEASE] = bare };
+		[WISH_RELEASE] = bare,
+		[WISH_ABOUT] = end };
 
 	return read_members(doc, known[what], f);
 }
@@ -55,6 +56,7 @@ static int document_read(const struct place *doc, struct wish *w, struct fault *
 		[WISH_END] = "end",
 		[WISH_HOLD] = "hold",
 		[WISH_RELEASE] = "release",
+		[WISH_ABOUT] = "about",
 		NULL };
 	unsigned what = 0;
 	int64_t format;
@@ -65,7 +67,7 @@ static int document_read(const struct place *doc, struct wish *w, struct fault *
 	        (rc = members_read(doc, (enum wish_what)what, f)))
 		return rc;
 	w->what = (enum wish_what)what;
-	if (w->what == WISH_SET || w->what == WISH_END)
+	if (w->what == WISH_SET || w->what == WISH_END || w->what == WISH_ABOUT)
 		rc = key_read(doc, w, f);
 	if (!rc && w->what == WISH_SET)
 		rc = read_string(doc, "value", 0, OVERRIDE_VALUE_MAX, &w->value, f);

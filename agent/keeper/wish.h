@@ -1,4 +1,5 @@
-/* wish.h — what root asks a running daemon for, beyond questions without arguments: an override, a hold, or their end.
+/* wish.h — what root asks a running daemon for, beyond questions without arguments: an override, a hold, or their end;
+ * or what it knows of a key.
  *
  * A small JSON document in a sealed descriptor beside the frame (proto/schema/wish.schema.json). It comes from our own
  * command, but also from whatever else is root: it is read as strictly as anything else, so that a wish that is half understood
@@ -11,11 +12,11 @@
 
 #define WISH_MAX_BYTES 16384
 
-enum wish_what { WISH_LIST, WISH_SET, WISH_END, WISH_HOLD, WISH_RELEASE };
+enum wish_what { WISH_LIST, WISH_SET, WISH_END, WISH_HOLD, WISH_RELEASE, WISH_ABOUT };
 
 struct wish {
 	enum wish_what what;
-	struct name key;    /* of SET and END */
+	struct name key;    /* of SET, END and ABOUT */
 	const char *value;  /* of SET, as it was written; the rest as below */
 	const char *reason; /* of SET and HOLD */
 	int64_t seconds;    /* likewise */

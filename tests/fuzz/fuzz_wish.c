@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		bool begins = w.what == WISH_SET || w.what == WISH_HOLD;
 		if ((w.what == WISH_SET) != (w.value != NULL) || begins != (w.reason != NULL) ||
 		        begins != (w.seconds > 0) || w.seconds > OVERRIDE_SECONDS ||
-		        (w.what == WISH_SET || w.what == WISH_END) != (w.key.path[0] != '\0'))
+		        (w.what == WISH_SET || w.what == WISH_END || w.what == WISH_ABOUT) !=
+		                (w.key.path[0] != '\0'))
 			abort();
 	}
 	wish_clear(&w);

@@ -120,6 +120,7 @@ static inline void sim_crash(struct sim *s)
 	assignment_free(k->assignment);
 	adopted_clear(&k->adopted);
 	override_clear(&k->overrides);
+	about_clear(k);
 	engine_close(k->engine);
 	free(k->report);
 	free(k->previous);

@@ -425,6 +425,43 @@ static void a_hold_while_a_rollout_waits(void **state)
 	assert_int_equal(enforce_floor(&s->k, "web", 9, &f), KE_EXIST);
 }
 
+/* What `explain` is told. */
+static void what_is_known_of_a_key(void **state)
+{
+	static const char wish[] = "{\"kedge_wish\":1,\"what\":\"about\",\"key\":\"" FIN "\"}";
+	struct sim *s = *state;
+	struct buf out = BUF_INIT(1 << 20);
+	struct fault f;
+
+	sim_adopt(s, "web", 7, FIN, "30");
+	tree_put(&s->t, "net/ipv4/tcp_fin_timeout", "25");
+	sim_spin(s, 0.2);
+	must_set(s, FIN, "20", 60);
+	assert_int_equal(overrule_ask(&s->k, wish, sizeof wish - 1, getpid(), &out, &f), 0);
+	assert_non_null(strstr(buf_text(&out),
+	        "\"policy\":{\"name\":\"web\",\"version\":7,\"serial\":7,\"priority\":100,\"mode\":"
+	        "\"enforce\","
+	        "\"wanted\":\"30\"},\"override\":{\"value\":\"20\",\"reason\":\"incident\""));
+	assert_non_null(strstr(buf_text(&out), "\"last_drift\":{\"time\":"));
+	assert_non_null(
+	        strstr(buf_text(&out), "\"new\":\"25\",\"mode\":\"enforce\",\"action\":\"restored\""));
+	buf_free(&out);
+	/* Of keys without end, as many as there is room for. */
+	struct buf body = BUF_INIT(100);
+	buf_str(&body, "{}");
+	for (int i = 0; i < 1000; i++) {
+		struct name n;
+		char key[64];
+		snprintf(key, sizeof key, "net.test.k%d", i);
+		assert_int_equal(name_parse(key, strlen(key), &n, NULL), 0);
+		about_note(&s->k, &n, &body);
+	}
+	buf_free(&body);
+	assert_int_equal(overrule_ask(&s->k, wish, sizeof wish - 1, getpid(), &out, &f), 0);
+	assert_null(strstr(buf_text(&out), "last_drift"));
+	buf_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -443,6 +480,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_host_on_hold_is_left_alone, sim_open, sim_close),
 		cmocka_unit_test_setup_teardown(a_hold_ends_by_itself, sim_open, sim_close),
 		cmocka_unit_test_setup_teardown(a_hold_while_a_rollout_waits, sim_open, sim_close),
+		cmocka_unit_test_setup_teardown(what_is_known_of_a_key, sim_open, sim_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

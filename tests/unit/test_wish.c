@@ -47,6 +47,8 @@ static void wishes(void **state)
 		        KE_SCHEMA, 0, "a hold has no key" },
 		{ "{\"kedge_wish\":1,\"what\":\"release\"}", 0, WISH_RELEASE, "the end of a hold" },
 		{ "{\"kedge_wish\":1,\"what\":\"list\"}", 0, WISH_LIST, "only a question" },
+		{ "{\"kedge_wish\":1,\"what\":\"about\",\"key\":\"" FIN "\"}", 0, WISH_ABOUT, "about a key" },
+		{ "{\"kedge_wish\":1,\"what\":\"about\"}", KE_SCHEMA, 0, "about nothing" },
 		{ "{\"kedge_wish\":1,\"what\":\"revert\"}", KE_SCHEMA, 0, "something else" },
 		{ "{\"kedge_wish\":2,\"what\":\"list\"}", KE_RANGE, 0, "of another time" },
 		{ "{\"kedge_wish\":1,\"what\":\"list\",\"what\":\"release\"}", KE_DUPLICATE, 0, "two minds" },
