@@ -54,10 +54,10 @@ static void path_form(char *written)
 		memmove(written, written + 1, strlen(written));
 }
 
-/* Does PATTERN (path form) mean KEY? CROSSING: procps lets a '*' of one cross directories. */
-static bool means(const char *pattern, const struct name *key, bool crossing)
+/* Does PATTERN (path form) mean KEY? */
+static bool means(const char *pattern, const struct name *key)
 {
-	return fnmatch(pattern, key->path, crossing ? 0 : FNM_PATHNAME | FNM_PERIOD) == 0;
+	return fnmatch(pattern, key->path, FNM_PATHNAME | FNM_PERIOD) == 0;
 }
 
 static int row_add(
@@ -101,8 +101,7 @@ static int line_take(struct precedence *p, enum precedence_program program, cons
 	path[written.len] = '\0';
 	path_form(path);
 	row.exact = strcmp(path, key->path) == 0;
-	if (!row.exact && (!strpbrk(path, GLOB_CHARACTERS) ||
-	                          !means(path, key, program == PRECEDENCE_PROCPS && !equals)))
+	if (!row.exact && (!strpbrk(path, GLOB_CHARACTERS) || !means(path, key)))
 		return KE_OK;
 	if (equals)
 		value = trim((struct span){ equals + 1, line.len - (size_t)(equals + 1 - line.at) });
@@ -190,7 +189,7 @@ static void procps_judge(struct precedence *p)
 
 	for (size_t i = 0; i < p->n; i++) {
 		named = named || (p->rows[i].exact && p->rows[i].value);
-		excluded = excluded || !p->rows[i].value;
+		excluded = excluded || (p->rows[i].exact && !p->rows[i].value);
 	}
 	for (size_t i = 0; i < p->n; i++)
 		if (p->rows[i].value && (p->rows[i].exact || (!named && !excluded)))
@@ -198,7 +197,7 @@ static void procps_judge(struct precedence *p)
 	for (size_t i = 0; i < p->n; i++) {
 		struct precedence_row *r = &p->rows[i];
 		r->effect = i == winner                       ? PRECEDENCE_WINS
-		            : !r->value                       ? PRECEDENCE_EXCLUDES
+		            : r->exact && !r->value           ? PRECEDENCE_EXCLUDES
 		            : excluded && !r->exact && !named ? PRECEDENCE_EXCLUDED
 		                                              : PRECEDENCE_OVERRIDDEN;
 	}

@@ -2,9 +2,10 @@
  *
  * Two programs read these files, and they do not agree. Both take assignments ("KEY = VALUE", with "-" in front: failure is
  * no matter), globs, and exclusions ("-KEY" alone). For systemd-sysctl a later line replaces an earlier one of the same text, be
- * it an exclusion; a key that is named in full, also by an exclusion, is left alone by globs. procps writes every assignment
- * that names a key in full, in order, whatever excludes it; globs leave alone what is named in full anywhere. Pure: the
- * files' texts come in, in the order in which the program reads them.
+ * it an exclusion; a key that is named in full, also by an exclusion, is left alone by globs. procps (4.0.2,
+ * Debian 12) writes every assignment that names a key in full, in order, whatever excludes it; globs leave alone what is named in
+ * full anywhere. An exclusion by a glob excludes nothing but that very glob, and that only for systemd-sysctl; later releases of
+ * procps let it exclude keys. Pure: the files' texts come in, in the order in which the program reads them.
  */
 #ifndef KEDGE_POLICIES_PRECEDENCE_H
 #define KEDGE_POLICIES_PRECEDENCE_H
@@ -22,10 +23,10 @@ struct precedence_file {
 };
 
 enum precedence_effect {
-	PRECEDENCE_WINS,       /* what the key holds afterwards */
-	PRECEDENCE_OVERRIDDEN, /* a later line, or one that names the key in full, decides instead */
-	PRECEDENCE_EXCLUDES,   /* keeps globs, and for systemd-sysctl everything, off the key */
-	PRECEDENCE_EXCLUDED,   /* kept off by such a line */
+	PRECEDENCE_WINS, /* what the key holds afterwards */
+	PRECEDENCE_OVERRIDDEN, /* a later line, or one that names the key in full, decides instead; or it excludes nothing */
+	PRECEDENCE_EXCLUDES, /* keeps globs, and for systemd-sysctl everything, off the key */
+	PRECEDENCE_EXCLUDED, /* kept off by such a line */
 };
 
 /* A line that speaks of the key. */

@@ -153,7 +153,7 @@ int resolve_policies(const struct adopted_list *l, const struct candidate *candi
 {
 	struct policy *all = NULL;
 	struct layer *layers = calloc(l->n + 2, sizeof *layers); /* ends with an empty one */
-	int rc = layers ? policy_new("resolved", 1, &all) : KE_NOMEM;
+	int rc = layers ? policy_new(ORIGINAL_MERGED, 1, &all) : KE_NOMEM;
 	size_t n = rc ? 0 : layers_fill(l, candidate, facts, layers);
 
 	for (size_t i = 0; !rc && i < n; i++)

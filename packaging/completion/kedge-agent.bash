@@ -8,7 +8,7 @@ _kedge_agent() {
 	--ceiling|--config|--token-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--token|--confirm-timeout|--reason) COMPREPLY=(); return ;;
 	--for) COMPREPLY=($(compgen -W "30m 2h 1d" -- "$cur")); return ;;
-	--run-dir|--state-dir|--root) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+	--run-dir|--state-dir|--root|--files) COMPREPLY=($(compgen -d -- "$cur")); return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case " $commands " in *" $word "*) command=$word; break ;; esac
@@ -44,7 +44,7 @@ _kedge_agent() {
 			COMPREPLY=($(compgen -W "end" -- "$cur"))
 		fi ;;
 	explain)
-		COMPREPLY=($(compgen -W "$common $(find /proc/sys/net -type f -printf 'net.%P\n' 2>/dev/null | tr / .)" -- "$cur")) ;;
+		COMPREPLY=($(compgen -W "$common --files $(find /proc/sys/net -type f -printf 'net.%P\n' 2>/dev/null | tr / .)" -- "$cur")) ;;
 	*) COMPREPLY=($(compgen -W "$common" -- "$cur")) ;;
 	esac
 }
