@@ -9,6 +9,7 @@
 #include "agent/local/about.h"
 #include "agent/local/boot.h"
 #include "agent/local/local.h"
+#include "agent/local/managers.h"
 #include "proto/jsonw.h"
 
 static const char explain_help[] = "usage: kedge-agent explain KEY [--files DIR]\n"
@@ -34,6 +35,7 @@ struct explanation {
 	enum ceiling_verdict verdict;
 	struct about about; /* of the daemon */
 	struct boot_view boot;
+	struct manager_hits others;
 };
 
 static const char *verdict_text(enum ceiling_verdict v)
@@ -146,6 +148,17 @@ static void row_text(struct local *l, const char *title, const struct boot_row *
 		        r->effects[PRECEDENCE_SYSTEMD], r->effects[PRECEDENCE_PROCPS]);
 }
 
+static void others_text(struct local *l, const struct manager_hits *h)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		const struct manager_hit *r = &h->rows[i];
+		buf_fmt(&l->out, "%-9s %s (%s): ", i ? "" : "also by", r->name, manager_state_name(r->state));
+		if (r->file)
+			buf_fmt(&l->out, "%s:%u: ", r->file, r->line);
+		buf_fmt(&l->out, "%s\n", r->text);
+	}
+}
+
 /* The files, and the next boot. */
 static void boot_text(struct local *l, const struct explanation *x)
 {
@@ -155,6 +168,7 @@ static void boot_text(struct local *l, const struct explanation *x)
 		row_text(l, i ? "" : "files", &x->boot.rows[i]);
 	if (!x->boot.n)
 		buf_str(&l->out, "files     none of sysctl.d speaks of it\n");
+	others_text(l, &x->others);
 	if (f.kedge)
 		buf_fmt(&l->out, "boot      %s, by kedge-agent, after %s\n", f.value,
 		        boot_loader_name(x->boot.loader));
@@ -175,6 +189,7 @@ static void boot_json(const struct explanation *x, struct jsonw *w)
 	struct forecast f = forecast(x);
 
 	boot_files_json(&x->boot, w);
+	manager_hits_json(&x->others, "managers", w);
 	jsonw_object(w, "boot");
 	jsonw_string(w, "loader", boot_loader_name(x->boot.loader));
 	jsonw_string(w, "agent", boot_unit_name(x->boot.unit));
@@ -298,6 +313,7 @@ static int explain(struct local *l, struct engine *e, const char *files, struct 
 {
 	struct fault f = { 0 };
 	char dotted[NAME_MAX_LEN + 1], todo[200] = "";
+	struct managers managers;
 
 	x->knob = knowledge_find(&x->name);
 	x->verdict = ceiling_check(e->ceiling, &x->name);
@@ -316,7 +332,11 @@ static int explain(struct local *l, struct engine *e, const char *files, struct 
 		return local_complain(l, &f);
 	}
 	about_ask(e->run_dir, &x->name, &x->about);
-	if (originals_look(e, x) || boot_read(files, &x->name, &x->boot)) {
+	managers_look(files, "/proc", &managers);
+	/* Texts of others are not searched for keys that nobody may be told. */
+	if (originals_look(e, x) || boot_read(files, &x->name, &x->boot) ||
+	        (!(x->knob && x->knob->danger == KNOB_SECRET) &&
+	                managers_touch(&managers, &x->name, &x->others))) {
 		fault_set(&f, KE_NOMEM, NULL, NULL, "%s", err_text(KE_NOMEM));
 		return local_complain(l, &f);
 	}
@@ -359,6 +379,7 @@ int cmd_explain(struct local *l, int argc, char **argv)
 	free(x.original);
 	about_clear(&x.about);
 	boot_clear(&x.boot);
+	manager_hits_clear(&x.others);
 	originals_free(x.originals);
 	engine_close(e);
 	return code;

@@ -43,6 +43,7 @@ _kedge_agent() {
 		else
 			COMPREPLY=($(compgen -W "end" -- "$cur"))
 		fi ;;
+	status) COMPREPLY=($(compgen -W "$common --files" -- "$cur")) ;;
 	explain)
 		COMPREPLY=($(compgen -W "$common --files $(find /proc/sys/net -type f -printf 'net.%P\n' 2>/dev/null | tr / .)" -- "$cur")) ;;
 	*) COMPREPLY=($(compgen -W "$common" -- "$cur")) ;;
