@@ -6,8 +6,8 @@
 
 #include "agent/engine/observe.h"
 #include "agent/engine/original.h"
-#include "agent/local/about.h"
 #include "agent/local/boot.h"
+#include "agent/local/known.h"
 #include "agent/local/local.h"
 #include "agent/local/managers.h"
 #include "proto/jsonw.h"
@@ -33,7 +33,7 @@ struct explanation {
 	char *original; /* canonical, from before kedge touched it since boot; NULL: it did not, or it is not known */
 	struct originals *originals;
 	enum ceiling_verdict verdict;
-	struct about about; /* of the daemon */
+	struct known known; /* of the daemon */
 	struct boot_view boot;
 	struct manager_hits others;
 };
@@ -120,7 +120,7 @@ static bool merged(const struct explanation *x)
 static struct forecast forecast(const struct explanation *x)
 {
 	struct forecast f = { .row = boot_winner(&x->boot, x->boot.loader), .by = "the kernel" };
-	const char *held = x->about.known ? about_at_boot(&x->about) : merged(x) ? x->wanted : NULL;
+	const char *held = x->known.answered ? known_at_boot(&x->known) : merged(x) ? x->wanted : NULL;
 
 	if (f.row) {
 		f.value = f.row->value;
@@ -177,7 +177,7 @@ static void boot_text(struct local *l, const struct explanation *x)
 	else
 		buf_fmt(&l->out, "boot      the kernel's default: %s sets it\n",
 		        x->boot.loader == PRECEDENCE_PROGRAMS ? "nothing" : "no file");
-	if (!f.kedge && (about_at_boot(&x->about) || (!x->about.known && merged(x))))
+	if (!f.kedge && (known_at_boot(&x->known) || (!x->known.answered && merged(x))))
 		buf_fmt(&l->out, "          kedge holds it now, but its unit is %s\n",
 		        boot_unit_name(x->boot.unit));
 	else if (!f.kedge && x->wanted && !merged(x))
@@ -220,8 +220,8 @@ static void explain_text(struct local *l, const struct explanation *x)
 		        reason_text(x->now.reason, x->now.detail, words, sizeof words));
 	if (x->original)
 		buf_fmt(&l->out, "before    %s\n", value_may_be_told(x) ? x->original : "(secret)");
-	if (x->about.known)
-		about_text(&x->about, &l->out);
+	if (x->known.answered)
+		known_text(&x->known, &l->out);
 	else if (x->wanted)
 		buf_fmt(&l->out, "policy    %s version %lld holds it at %s\n", x->originals->policy,
 		        (long long)x->originals->version, x->wanted);
@@ -287,8 +287,8 @@ static void explain_json(struct local *l, const struct explanation *x)
 		jsonw_opt_string(&w, "original", x->original);
 	jsonw_opt_string(&w, "wanted", x->wanted);
 	jsonw_string(&w, "ceiling", verdicts[x->verdict]);
-	if (x->about.known)
-		jsonw_raw(&w, "daemon", buf_text(&x->about.said), x->about.said.len);
+	if (x->known.answered)
+		jsonw_raw(&w, "daemon", buf_text(&x->known.said), x->known.said.len);
 	else
 		jsonw_null(&w, "daemon");
 	boot_json(x, &w);
@@ -331,7 +331,7 @@ static int explain(struct local *l, struct engine *e, const char *files, struct 
 		        "there is no such key, and none is known");
 		return local_complain(l, &f);
 	}
-	about_ask(e->run_dir, &x->name, &x->about);
+	known_ask(e->run_dir, &x->name, &x->known);
 	managers_look(files, "/proc", &managers);
 	/* Texts of others are not searched for keys that nobody may be told. */
 	if (originals_look(e, x) || boot_read(files, &x->name, &x->boot) ||
@@ -353,7 +353,7 @@ int cmd_explain(struct local *l, int argc, char **argv)
 {
 	static const struct option options[] = { { "files", required_argument, NULL, 'D' }, LOCAL_OPTIONS };
 	struct engine *e = NULL;
-	struct explanation x = { .about = ABOUT_INIT };
+	struct explanation x = { .known = KNOWN_INIT };
 	struct fault f = { 0 };
 	const char *files = "";
 	int opt, code;
@@ -377,7 +377,7 @@ int cmd_explain(struct local *l, int argc, char **argv)
 		code = explain(l, e, files, &x);
 	observed_clear(&x.now);
 	free(x.original);
-	about_clear(&x.about);
+	known_clear(&x.known);
 	boot_clear(&x.boot);
 	manager_hits_clear(&x.others);
 	originals_free(x.originals);

@@ -1,6 +1,6 @@
-/* about.c — asks the daemon and tells its answer. What does not come, or is not understood, is left out: explain says the rest.
+/* known.c — asks the daemon and tells its answer. What does not come, or is not understood, is left out: explain says the rest.
  * Called by cmd_explain.c. */
-#include "agent/local/about.h"
+#include "agent/local/known.h"
 
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "proto/jsonw.h"
 #include "proto/reader.h"
 
-void about_ask(const char *run_dir, const struct name *key, struct about *ret)
+void known_ask(const char *run_dir, const struct name *key, struct known *ret)
 {
 	struct buf wish = BUF_INIT(4096);
 	struct jsonw w = JSONW_INIT(&wish, 0);
@@ -21,7 +21,7 @@ void about_ask(const char *run_dir, const struct name *key, struct about *ret)
 	jsonw_string(&w, "what", "about");
 	jsonw_string(&w, "key", name_dotted(key, dotted, sizeof dotted));
 	jsonw_object_end(&w);
-	ret->known =
+	ret->answered =
 	        !wish.rc &&
 	        !daemon_ask_with(run_dir, ASK_WISH, buf_text(&wish), wish.len, &ret->said, &code, NULL) &&
 	        code == 0 &&
@@ -29,7 +29,7 @@ void about_ask(const char *run_dir, const struct name *key, struct about *ret)
 	buf_free(&wish);
 }
 
-void about_clear(struct about *a)
+void known_clear(struct known *a)
 {
 	cJSON_Delete(a->tree);
 	a->tree = NULL;
@@ -56,13 +56,13 @@ static long long number_of(const struct place *at, const char *name)
 	return read_opt_int(at, name, -1, STRICT_INT_MAX, &n, -1, NULL) ? -1 : (long long)n;
 }
 
-const char *about_at_boot(const struct about *a)
+const char *known_at_boot(const struct known *a)
 {
 	const struct place root = place_root(a->tree);
 	struct place policy, over, hold;
 	bool managed;
 
-	if (!a->known || part(&root, "hold", &hold))
+	if (!a->answered || part(&root, "hold", &hold))
 		return NULL; /* on hold, nothing is written at a start either */
 	managed = part(&root, "policy", &policy);
 	if (managed && strcmp(text_of(&policy, "mode"), "audit") == 0)
@@ -90,7 +90,7 @@ static void drift_text(const struct place *last, struct buf *out)
 		buf_fmt(out, ", writer %s\n", text_of(&writer, "state"));
 }
 
-void about_text(const struct about *a, struct buf *out)
+void known_text(const struct known *a, struct buf *out)
 {
 	const struct place root = place_root(a->tree);
 	struct place at;
