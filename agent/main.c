@@ -13,6 +13,8 @@ static const struct local_command commands[] = {
 	{ "verify", cmd_verify, "every key of FILE, or of the policy in force, compared with the kernel" },
 	{ "revert", cmd_revert, "the values from before the first apply since boot" },
 	{ "retry", cmd_retry, "allow a plan that is held to be applied again" },
+	{ "override", cmd_override, "let a key hold another value for a while" },
+	{ "hold", cmd_hold, "keep the daemon's hands off this host for a while" },
 	{ "status", cmd_status, "what is in force, and whether it still holds" },
 	{ "lint", NULL, "what each line of FILE does on this kernel, and what to write instead" },
 	{ "explain", NULL, "what a key means, holds, and may hold" },

@@ -85,6 +85,8 @@ int setting_except(struct setting *s, const struct name *n, struct fault *f);
 bool name_excepted(const struct name *except, size_t n_except, const struct name *n);
 /* Does S mean the key N: by its name, or as a pattern and not as an exception? */
 bool setting_covers(const struct setting *s, const struct name *n);
+/* The setting of P that decides about the key N: its own, else the last pattern that means it; NULL: none. */
+struct setting *policy_holder(const struct policy *p, const struct name *n);
 /* Do A and B want the same of the same keys? Remarks and source lines do not count. */
 bool setting_same(const struct setting *a, const struct setting *b);
 /* Is the canonical value OBSERVED what S wants, so that nothing has to be written? */

@@ -88,6 +88,19 @@ static bool same_except(const struct setting *a, const struct setting *b)
 	return true;
 }
 
+struct setting *policy_holder(const struct policy *p, const struct name *n)
+{
+	struct setting *by_pattern = NULL;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (name_cmp(&p->settings[i].name, n) == 0)
+			return &p->settings[i];
+		if (setting_covers(&p->settings[i], n))
+			by_pattern = &p->settings[i];
+	}
+	return by_pattern;
+}
+
 bool setting_same(const struct setting *a, const struct setting *b)
 {
 	return name_cmp(&a->name, &b->name) == 0 && a->bound == b->bound && strcmp(a->value, b->value) == 0 &&

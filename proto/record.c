@@ -26,6 +26,7 @@ static const char *const kind_names[] = { [RECORD_EPOCH] = "epoch",
 	[RECORD_STATUS] = "status",
 	[RECORD_REFUSAL] = "refusal",
 	[RECORD_GAP] = "gap",
+	[RECORD_OVERRIDE] = "override",
 	[RECORD_KINDS] = NULL };
 
 const char *record_kind_name(enum record_kind k)

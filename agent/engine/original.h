@@ -20,6 +20,7 @@
 
 #define ORIGINAL_NAME      "originals"
 #define ORIGINAL_NEXT_NAME "originals.next" /* of an apply that waits for confirmation */
+#define ORIGINAL_MERGED    "resolved" /* the policy's name where it is the keeper's, of all that is in force */
 #define ORIGINAL_MAX_BYTES (8U << 20)
 
 struct original {

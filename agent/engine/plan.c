@@ -96,7 +96,8 @@ static void verdict_judge(struct plan *pl)
 {
 	for (size_t i = 0; i < pl->n && !pl->verdict; i++) {
 		const struct plan_key *k = &pl->keys[i];
-		if (k->outcome == OUTCOME_BLOCKED)
+		/* A release that is not allowed any more leaves one key as it is; it does not keep the others from what is wanted. */
+		if (k->outcome == OUTCOME_BLOCKED && !k->setting->release)
 			pl->verdict = KE_CEILING;
 		else if (k->setting->required &&
 		         (k->outcome == OUTCOME_PENDING || k->outcome == OUTCOME_UNSUPPORTED))

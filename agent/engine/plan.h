@@ -56,7 +56,7 @@ struct plan {
 	unsigned char hash[SHA256_LEN]; /* of the policy's names and wanted values */
 };
 
-/* Build the plan. P and C (NULL: the default ceiling) are borrowed, values are copied from O. A blocked key, or a
+/* Build the plan. P and C (NULL: the default ceiling) are borrowed, values are copied from O. A blocked key (unless it is only to be released), or a
  * required key that is pending or unsupported, sets the verdict; the plan is still complete and printable. KE_NOMEM. */
 int plan_build(
         const struct policy *p, const struct observation *o, const struct ceiling *c, struct plan **ret);

@@ -33,7 +33,7 @@ enum frame_type {
 	                   text = "MISSING\nSELFTEST" */
 	FRAME_SERVER_TIME, /* a = the server's clock, seconds since 1970, as seen on an authenticated connection */
 	/* local command -> keeper, and the answer */
-	FRAME_ASK,    /* a = enum ask, fd = document (ASK_APPLY) */
+	FRAME_ASK,    /* a = enum ask, fd = document (ASK_WISH) */
 	FRAME_ANSWER, /* a = exit code of the command, fd = its output */
 	FRAME_TYPE_END
 };
@@ -41,7 +41,7 @@ enum frame_type {
 enum frame_role { ROLE_KEEPER = 1, ROLE_COURIER, ROLE_LOCAL };
 enum fetch_where { FETCH_METADATA = 1, FETCH_TARGET };
 enum frame_status { FRAME_OK, FRAME_ABSENT, FRAME_FAILED, FRAME_FORKED, FRAME_REFUSED };
-enum ask { ASK_STATUS = 1, ASK_APPLY, ASK_REVERT, ASK_RETRY, ASK_VERIFY, ASK_HOLD, ASK_SOCKETS };
+enum ask { ASK_STATUS = 1, ASK_APPLY, ASK_REVERT, ASK_RETRY, ASK_VERIFY, ASK_WISH, ASK_SOCKETS };
 
 struct frame {
 	uint32_t magic; /* FRAME_MAGIC */

@@ -1,5 +1,5 @@
 /* control.c — root's local commands. The socket was made by the supervisor; every connection must be uid 0's, asks one
- * question in one frame, gets one answer, and is closed. */
+ * question in one frame, with a sealed document where the question needs one, gets one answer, and is closed. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 
 #include "agent/ipc/seal.h"
 #include "agent/keeper/keeper.h"
+#include "agent/keeper/wish.h"
 #include "proto/jsonw.h"
 #include "proto/log.h"
 
@@ -54,8 +55,24 @@ static void status_answer(struct keeper *k, struct buf *out)
 	buf_free(&body);
 }
 
+/* The wish in the descriptor PAYLOAD of the process PEER. */
+static int wish_grant(struct keeper *k, int payload, pid_t peer, struct buf *out, struct fault *f)
+{
+	char *text;
+	size_t len;
+
+	if (payload < 0)
+		return fault_set(f, KE_PROTO, NULL, NULL, "the question came without its document");
+	int rc = seal_copy(payload, WISH_MAX_BYTES, &text, &len, f);
+	if (rc)
+		return rc;
+	rc = overrule_ask(k, text, len, peer, out, f);
+	free(text);
+	return rc;
+}
+
 /* The answer to ASK in OUT; its exit code. */
-static int answer(struct keeper *k, const struct frame *ask, struct buf *out)
+static int answer(struct keeper *k, const struct frame *ask, int payload, pid_t peer, struct buf *out)
 {
 	struct fault f = { 0 };
 	char line[1024];
@@ -69,13 +86,18 @@ static int answer(struct keeper *k, const struct frame *ask, struct buf *out)
 			return 0;
 		buf_str(out, fault_line(&f, line, sizeof line));
 		return 1;
+	case ASK_WISH:
+		if (!(f.code = wish_grant(k, payload, peer, out, &f)))
+			return out->rc ? 1 : 0;
+		buf_str(out, fault_line(&f, line, sizeof line));
+		return 1;
 	default:
 		buf_str(out, "the daemon does not answer this; stop it first");
 		return 1;
 	}
 }
 
-static void serve(struct keeper *k, int fd)
+static void serve(struct keeper *k, int fd, pid_t peer)
 {
 	struct buf out = BUF_INIT(2 * RECORD_MAX_BYTES);
 	struct frame ask, reply = frame_make(FRAME_ANSWER, 0);
@@ -86,7 +108,7 @@ static void serve(struct keeper *k, int fd)
 	if (poll(&ready, 1, PATIENCE_MS) != 1 || frame_receive(fd, &ask, &payload) || ask.type != FRAME_ASK)
 		goto out;
 	reply.id = ask.id;
-	reply.a = answer(k, &ask, &out);
+	reply.a = answer(k, &ask, payload, peer, &out);
 	if (!seal_make("answer", buf_text(&out), out.len, &answer_fd, NULL))
 		frame_send(fd, &reply, answer_fd);
 out:
@@ -111,7 +133,7 @@ static void control_ready(struct ev_loop *loop, ev_io *w, int revents)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) || peer.uid != 0)
 		log_warning("agent.sock: uid %u may not ask", (unsigned)peer.uid);
 	else
-		serve(k, fd);
+		serve(k, fd, peer.pid);
 	close(fd);
 }
 

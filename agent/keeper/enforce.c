@@ -11,7 +11,6 @@
 #include "agent/engine/attempt.h"
 #include "agent/engine/original.h"
 #include "agent/keeper/keeper.h"
-#include "agent/keeper/resolve.h"
 #include "proto/log.h"
 
 #define RECONFIRM_S 2.0 /* between two tries to confirm */
@@ -25,6 +24,9 @@ int enforce_floor(void *ctx, const char *policy, int64_t serial, struct fault *f
 		return fault_set(f, KE_ROLLBACK, NULL, "publish a higher serial",
 		        "serial %lld of '%s' is older than %lld, which this host adopted", (long long)serial,
 		        policy, (long long)a->serial);
+	/* On hold, nothing is news; when that ends, everything is looked at again. */
+	if (overrule_hold(ctx))
+		return KE_EXIST;
 	return (a && serial == a->serial) || serial <= held_serial(&k->held, policy) ? KE_EXIST : KE_OK;
 }
 
@@ -77,7 +79,7 @@ static int merge_plan(struct keeper *k, const struct candidate *candidate, struc
 
 	if (rc && rc != KE_NOENT && rc != KE_SYNTAX)
 		return rc;
-	rc = resolve_policies(&k->adopted, candidate, &k->facts, o, &merged, f);
+	rc = resolve_policies(&k->adopted, candidate, &k->overrides, &k->facts, o, &merged, f);
 	if (!rc)
 		rc = observe_policy(k->engine->ps, merged, k->engine->kernel, &seen, f);
 	if (!rc && (rc = plan_build(merged, seen, k->engine->ceiling, ret)))
@@ -131,7 +133,7 @@ static bool went_down(const struct keeper *k, const struct plan *pl)
 
 /* Plan what is adopted anew and take it as what is in force, writing what differs. It was confirmed once: that the kernel
  * refused it since then is no reason not to try again. */
-static int reapply(struct keeper *k, struct fault *f)
+static int reapply_once(struct keeper *k, struct fault *f)
 {
 	struct policy *merged = NULL;
 	struct plan *pl = NULL;
@@ -142,6 +144,10 @@ static int reapply(struct keeper *k, struct fault *f)
 			lookout_set(k);
 		return rc;
 	}
+	if (overrule_hold(k)) {
+		enforce_take(k, merged, pl);
+		return KE_OK;
+	}
 	const struct apply_options ao = { .retry = !went_down(k, pl) };
 	rc = left ? left : apply_run(k->engine, merged, pl, &ao, f);
 	k->held_back = rc == KE_HELD;
@@ -149,9 +155,62 @@ static int reapply(struct keeper *k, struct fault *f)
 	return rc;
 }
 
+/* An override must not keep the policies from being applied: where the plan with it does not stand, the plan without it may. */
+static int reapply(struct keeper *k, struct fault *f)
+{
+	int rc = reapply_once(k, f);
+
+	if ((rc == KE_HELD && overrule_drop(k, "the host went down while it was written")) ||
+	        ((rc == KE_REFUSED || rc == KE_READBACK) &&
+	                overrule_drop(k, "the kernel refused what is in force with it")))
+		rc = reapply_once(k, f);
+	return rc;
+}
+
 int enforce_again(struct keeper *k, struct fault *f)
 {
 	return reapply(k, f);
+}
+
+/* Is KEY in PL as one that can be, or is, what it shall be? */
+static int key_possible(const struct plan *pl, const struct name *key, struct fault *f)
+{
+	char dotted[NAME_MAX_LEN + 1], words[512];
+
+	name_dotted(key, dotted, sizeof dotted);
+	for (size_t i = 0; i < pl->n; i++) {
+		const struct plan_key *k = &pl->keys[i];
+		if (name_cmp(&k->name, key) != 0)
+			continue;
+		if (k->outcome == OUTCOME_PLANNED || k->outcome == OUTCOME_ALREADY ||
+		        k->outcome == OUTCOME_DIFFERS || k->outcome == OUTCOME_UNTOUCHED)
+			return KE_OK;
+		return fault_set(f, KE_UNSUPPORTED, dotted, NULL, "cannot be set here: %s",
+		        outcome_text(k, words, sizeof words));
+	}
+	return fault_set(f, KE_UNKNOWN, dotted, NULL, "is not on this host");
+}
+
+int enforce_trial(struct keeper *k, const struct name *key, struct fault *f)
+{
+	const struct apply_options ao = { .retry = true };
+	struct policy *merged = NULL;
+	struct plan *pl = NULL;
+	int rc = leftovers_clear(k, f);
+
+	if (!rc)
+		rc = merge_plan(k, NULL, &merged, &pl, f);
+	if (!rc)
+		rc = key_possible(pl, key, f);
+	if (!rc)
+		rc = apply_run(k->engine, merged, pl, &ao, f);
+	if (rc) {
+		plan_free(pl);
+		policy_free(merged);
+		return rc;
+	}
+	enforce_take(k, merged, pl);
+	return KE_OK;
 }
 
 static void pending_clear(struct keeper *k)
@@ -402,7 +461,7 @@ int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const ch
 	const struct candidate candidate = { .name = r->policy, .policy = p };
 	struct policy *merged = NULL;
 	struct plan *pl = NULL;
-	int rc = check_ceiling(k, p, f);
+	int rc = overrule_hold(k) ? KE_EXIST : check_ceiling(k, p, f);
 
 	if (!rc)
 		rc = leftovers_clear(k, f);
@@ -461,6 +520,7 @@ int enforce_start(struct keeper *k, struct fault *f)
 		log_error("not every old value could be put back: %s", fault_line(f, line, sizeof line));
 	else if (rc)
 		return rc;
+	overrule_start(k);
 	if (reapply(k, f))
 		log_error("what was adopted cannot be applied: %s", fault_line(f, line, sizeof line));
 	return KE_OK;
@@ -488,4 +548,5 @@ void enforce_stop(struct keeper *k)
 {
 	if (k->pending.active)
 		undo(k, true, "the agent was stopped before it was confirmed");
+	overrule_stop(k);
 }

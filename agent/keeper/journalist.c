@@ -271,16 +271,33 @@ static size_t policies_fill(const struct keeper *k, struct status_policy *rows)
 	return n;
 }
 
+static size_t exceptions_fill(
+        const struct keeper *k, struct status_exception *rows, char names[][NAME_MAX_LEN + 1])
+{
+	for (size_t i = 0; i < k->overrides.n; i++) {
+		const struct override_row *r = &k->overrides.rows[i];
+		rows[i] =
+		        (struct status_exception){ r->value ? name_dotted(&r->key, names[i], sizeof names[i])
+			                                    : NULL,
+			        r->value, r->reason, r->until };
+	}
+	return k->overrides.n;
+}
+
 void journalist_status_body(struct keeper *k, struct buf *out)
 {
 	struct status_policy policies[2 * ADOPTED_MAX + 1];
+	struct status_exception exceptions[OVERRIDE_MAX];
+	char names[OVERRIDE_MAX][NAME_MAX_LEN + 1];
 	struct status_process processes[3];
 	struct status_label labels[CONFIG_MAX_LABELS];
 	char caps[3][32], release[32], kernel[sizeof(struct utsname)] = "";
 	const struct trust *t = verify_trust(k->verify);
 	struct spool_stats spool;
 	struct utsname un;
-	struct compose_status s = { .policies = policies, .processes = processes, .labels = labels };
+	struct compose_status s = {
+		.policies = policies, .processes = processes, .labels = labels, .exceptions = exceptions
+	};
 
 	if (!uname(&un))
 		snprintf(kernel, sizeof kernel, "%s", un.release);
@@ -289,6 +306,7 @@ void journalist_status_body(struct keeper *k, struct buf *out)
 	s.kernel = kernel;
 	s.uptime_s = clock_boot_ms(k->clock) / 1000;
 	s.n_policies = policies_fill(k, policies);
+	s.n_exceptions = exceptions_fill(k, exceptions, names);
 	s.root = trust_version(t, TUF_ROOT);
 	s.timestamp = trust_version(t, TUF_TIMESTAMP);
 	s.snapshot = trust_version(t, TUF_SNAPSHOT);

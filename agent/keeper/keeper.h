@@ -5,8 +5,10 @@
  *	link.c     frames to and from the courier: fetch, push, confirm, news
  *	enforce.c  candidate -> plan -> apply -> confirmed or gone back; what is in force
  *	appear.c   interfaces and modules come and go: patterns expanded again, pending keys applied
+ *	overrule.c  root's exceptions for a while: overridden keys, the host on hold
  *	lookout.c  polls and events -> drift -> restored or reported
  *	journalist.c  records: composed, signed, spooled, pushed
+ *	about.c    what is known of one key
  *	control.c  root's local commands over agent.sock
  *	era.c      what time it is
  */
@@ -25,6 +27,8 @@
 #include "agent/ipc/frame.h"
 #include "agent/keeper/adopted.h"
 #include "agent/keeper/held.h"
+#include "agent/keeper/override.h"
+#include "agent/keeper/resolve.h"
 #include "agent/keeper/verify.h"
 #include "agent/measure/sockets_report.h"
 #include "agent/report/compose.h"
@@ -37,6 +41,8 @@
 
 #define KEEPER_EVENTS   64  /* writers remembered between two looks at the keys */
 #define KEEPER_REFUSALS 512 /* refusals that were reported and are not repeated for a day */
+
+#define KEEPER_LAST     128 /* keys of which the last drift is remembered */
 
 /* A rollout that is applied and waits for its confirmation. */
 struct pending {
@@ -54,6 +60,13 @@ struct pending {
 struct told {
 	unsigned char id[SHA256_LEN]; /* of what was said */
 	int64_t at_ms;                /* boot time */
+};
+
+/* The last drift of a key. */
+struct last_drift {
+	struct name key;
+	char *body; /* owned, of its record; NULL: none */
+	int64_t time;
 };
 
 /* What time it is: the system's clock, but never before the floor. */
@@ -84,6 +97,8 @@ struct keeper {
 	ev_io links_io;        /* interfaces came or went */
 	unsigned absent_turns; /* of the timer since all keys were looked at */
 	int64_t appear_ms;     /* boot time when all keys were looked at for new ones */
+	struct override_list overrides; /* and the hold */
+	ev_timer exceptions;
 
 	struct verify *verify;
 	struct assignment *assignment; /* the last news; NULL before */
@@ -121,6 +136,8 @@ struct keeper {
 	struct drift_event events[KEEPER_EVENTS];
 	size_t n_events;
 	size_t drifted; /* keys that differ now */
+	struct last_drift last[KEEPER_LAST];
+	size_t next_last;
 	unsigned looks; /* of the recheck after an event */
 	ev_io fanotify_io;
 	ev_timer poll, recheck, resume;
@@ -167,10 +184,12 @@ int enforce_adopt(void *ctx, const struct rollout *r, struct policy *p, const ch
         struct fault *f);
 /* The confirmation came: RC 0, or why not. */
 void enforce_confirmed(struct keeper *k, int rc, const char *why);
-/* Plan what is adopted anew, and write what differs. */
+/* Plan what is adopted, and overridden, anew, and write what differs, unless the host is on hold. */
 int enforce_again(struct keeper *k, struct fault *f);
-/* What is adopted, observed and planned anew; nothing is written. plan_free() and policy_free() them, or hand them to
- * enforce_take(). */
+/* The same with a new override of KEY, which is in the list already, and only if KEY can hold it: else nothing was changed. */
+int enforce_trial(struct keeper *k, const struct name *key, struct fault *f);
+/* What is adopted, and overridden, observed and planned anew; nothing is written. plan_free() and policy_free() them, or hand them
+ * to enforce_take(). */
 int enforce_plan(struct keeper *k, struct policy **ret_merged, struct plan **ret, struct fault *f);
 /* MERGED and PL are what is in force from now on; both become the keeper's. */
 void enforce_take(struct keeper *k, struct policy *merged, struct plan *pl);
@@ -188,6 +207,21 @@ void appear_plan(struct keeper *k);
 void appear_soon(struct keeper *k);
 /* Look now: what came is applied and recorded, what went is pending. */
 void appear_look(struct keeper *k);
+/* overrule.c */
+/* At start, before anything is applied: read what lasts, end what is over. */
+void overrule_start(struct keeper *k);
+/* At the end: write down what is left of each. */
+void overrule_stop(struct keeper *k);
+/* Count down; end what is over. */
+void overrule_look(struct keeper *k);
+/* Is the host on hold? */
+bool overrule_hold(struct keeper *k);
+/* All overridden keys are given up because of WHY. Were there any? */
+bool overrule_drop(struct keeper *k, const char *why);
+/* Do what the wish in TEXT (wish.h) says, for the process PEER of root; the list as it is then, or what the wish asks about, is
+ * appended to OUT. */
+int overrule_ask(
+        struct keeper *k, const char *text, size_t len, pid_t peer, struct buf *out, struct fault *f);
 
 /* lookout.c */
 int lookout_start(struct keeper *k, int fanotify_fd, struct fault *f);
@@ -209,6 +243,13 @@ void journalist_pass(void *ctx, const char *name, int64_t serial, const struct f
 void journalist_status_soon(struct keeper *k);
 /* The body of a status record. */
 void journalist_status_body(struct keeper *k, struct buf *out);
+
+/* about.c */
+/* BODY, of a drift record, is the newest about KEY. */
+void about_note(struct keeper *k, const struct name *key, const struct buf *body);
+/* What is known of KEY, as a document (proto/schema/about.schema.json). */
+void about_json(struct keeper *k, const struct name *key, struct jsonw *w);
+void about_clear(struct keeper *k);
 
 /* control.c */
 void control_start(struct keeper *k, int fd);

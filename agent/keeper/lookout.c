@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "agent/keeper/keeper.h"
-#include "agent/keeper/resolve.h"
 #include "proto/fileio.h"
 #include "proto/log.h"
 
@@ -103,6 +102,7 @@ static void settle(struct keeper *k, struct drift *d)
 	        (int)d->writer.pid);
 	compose_drift(d, k->config->report_cmdline, &body);
 	journalist_record(k, RECORD_DRIFT, &body, true);
+	about_note(k, &d->key, &body);
 	buf_free(&body);
 }
 
@@ -318,15 +318,17 @@ void lookout_set(struct keeper *k)
 	for (size_t i = 0; wants && !k->held_back && i < k->plan->n; i++) {
 		const struct plan_key *key = &k->plan->keys[i];
 		const struct adopted *owner = resolve_owner(&k->adopted, &k->facts, &key->name);
-		if (!watchable(key) || !owner)
+		bool over = override_find(&k->overrides, &key->name) != NULL;
+		if (!watchable(key) || (!owner && !over))
 			continue;
 		wants[n++] = (struct poll_want){ .name = key->name,
 			.knob = key->knob,
 			.bound = key->setting->bound,
 			.wanted = key->setting->value,
 			.mode = key->setting->mode,
-			.policy = owner->name,
-			.version = owner->version };
+			.held = overrule_hold(k),
+			.policy = over ? OVERRIDE_POLICY : owner->name,
+			.version = over ? 0 : owner->version };
 	}
 	if (!wants || poller_set(k->poller, wants, n))
 		log_error("the keys cannot be watched: %s", err_text(KE_NOMEM));

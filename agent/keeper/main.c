@@ -200,6 +200,8 @@ static void keeper_close(struct keeper *k)
 	verify_free(k->verify);
 	assignment_free(k->assignment);
 	adopted_clear(&k->adopted);
+	override_clear(&k->overrides);
+	about_clear(k);
 	engine_close(k->engine);
 	sockdiag_close(k->diag);
 	free(k->report);

@@ -56,6 +56,30 @@ static int merge_setting(
 	return policy_append_copy(all, s, NULL, f);
 }
 
+/* Its value instead of the policies'. Missing, it is no complaint: that somebody made an exception must not refuse a plan. */
+static int put_override(struct policy *all, const struct override_row *row, struct fault *f)
+{
+	struct setting *s = policy_holder(all, &row->key), *copy;
+	char *value;
+
+	if (s && name_cmp(&s->name, &row->key) == 0) {
+		int rc = value_wanted(knowledge_shape(&row->key), row->value, strlen(row->value), &value, f);
+		if (rc)
+			return rc;
+		free(s->value);
+		s->value = value;
+		s->bound = BOUND_NONE; /* a person wants just this */
+		return KE_OK;
+	}
+	enum setting_mode mode = s ? s->mode : SETTING_ENFORCE;
+	int rc = policy_append(all, &row->key, row->value, row->reason, &copy, f);
+	if (rc)
+		return rc;
+	copy->mode = mode;
+	copy->optional = true;
+	return KE_OK;
+}
+
 static bool wants(const struct policy *all, size_t n, const struct name *key)
 {
 	for (size_t i = 0; i < n; i++)
@@ -95,16 +119,20 @@ static int append_releases(struct policy *all, const struct originals *o, struct
 }
 
 int resolve_policies(const struct adopted_list *l, const struct candidate *candidate,
-        const struct host_facts *facts, const struct originals *o, struct policy **ret, struct fault *f)
+        const struct override_list *over, const struct host_facts *facts, const struct originals *o,
+        struct policy **ret, struct fault *f)
 {
 	struct policy *all = NULL;
 	struct layer *layers = calloc(l->n + 2, sizeof *layers); /* ends with an empty one */
-	int rc = layers ? policy_new("resolved", 1, &all) : KE_NOMEM;
+	int rc = layers ? policy_new(ORIGINAL_MERGED, 1, &all) : KE_NOMEM;
 	size_t n = rc ? 0 : layers_fill(l, candidate, facts, layers);
 
 	for (size_t i = 0; !rc && i < n; i++)
 		for (size_t k = 0; !rc && k < layers[i].policy->n; k++)
 			rc = merge_setting(all, layers, i, &layers[i].policy->settings[k], f);
+	for (size_t i = 0; !rc && over && i < over->n; i++)
+		if (over->rows[i].value)
+			rc = put_override(all, &over->rows[i], f);
 	if (!rc)
 		rc = append_releases(all, o, f);
 	free(layers);

@@ -8,6 +8,7 @@
 
 #include "agent/engine/original.h"
 #include "agent/keeper/adopted.h"
+#include "agent/keeper/override.h"
 #include "policies/facts.h"
 #include "policies/policy.h"
 
@@ -17,10 +18,12 @@ struct candidate {
 };
 
 /* Merge the policies of L, with CANDIDATE (may be NULL) in the place of the row of its name, for a host with FACTS: policies
- * whose selector does not match are left out. O (may be NULL) tells what is in force: its keys that the result does not want
+ * whose selector does not match are left out. Over them go the keys of OVER (may be NULL), in the mode of the setting that they
+ * replace; a key that nobody sets is enforced. O (may be NULL) tells what is in force: its keys that the result does not want
  * are appended with their originals as settings to release. KE_CONFLICT names both policies and the key. *RET is new. */
 int resolve_policies(const struct adopted_list *l, const struct candidate *candidate,
-        const struct host_facts *facts, const struct originals *o, struct policy **ret, struct fault *f);
+        const struct override_list *over, const struct host_facts *facts, const struct originals *o,
+        struct policy **ret, struct fault *f);
 /* Which policy of L does the merged policy take key N from? NULL: none (a release). */
 const struct adopted *resolve_owner(
         const struct adopted_list *l, const struct host_facts *facts, const struct name *n);

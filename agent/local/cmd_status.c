@@ -12,15 +12,21 @@
 #include "agent/engine/plan.h"
 #include "agent/local/daemon.h"
 #include "agent/local/local.h"
+#include "agent/local/managers.h"
 #include "proto/jsonw.h"
 #include "proto/reader.h"
 
 static const char status_help[] =
-        "usage: kedge-agent status\n"
+        "usage: kedge-agent status [--files DIR]\n"
         "Say which policy is in force since boot, whether every key still holds "
         "it, and whether an attempt is held or an\n"
         "apply was interrupted. When 'kedge-agent run' is at work on the same --run-dir, what it "
         "says is added.\n"
+        "Other programs of this host that are enabled or run, and that touch keys of the policy, are named: "
+        "tuned, "
+        "systemd-networkd,\n"
+        "NetworkManager, kubelet, kube-proxy, docker.\n"
+        "  --files DIR  look for their files below DIR instead of /\n"
         "Exit status: 0, or 1 when that cannot be read.\n";
 
 struct status {
@@ -35,6 +41,7 @@ struct status {
 	struct fault silent;  /* code != 0: why it did not answer */
 	struct buf said;      /* its answer, JSON */
 	struct cJSON *answer; /* the same, read */
+	struct managers others;
 };
 
 /* Ask the daemon, if there is one. Trouble with it is part of the answer. */
@@ -106,6 +113,37 @@ static int confinement_lines(const struct place *all, const char *name, struct b
 	return KE_OK;
 }
 
+static int exception_line(const struct place *at, struct buf *out, struct fault *f)
+{
+	const char *key, *value, *until, *reason;
+	int rc;
+
+	if ((rc = read_opt_string(at, "key", NAME_MAX_LEN, &key, NULL, f)) ||
+	        (rc = read_opt_string(at, "value", 4096, &value, "", f)) ||
+	        (rc = read_string(at, "until", 20, 20, &until, f)) ||
+	        (rc = read_string(at, "reason", 1, 4096, &reason, f)))
+		return rc;
+	if (key)
+		buf_fmt(out, "  override %s = %s until %s: %s\n", key, value, until, reason);
+	else
+		buf_fmt(out, "  ON HOLD until %s: %s\n", until, reason);
+	return KE_OK;
+}
+
+/* Keys that root overrides, and the hold, where there are any. */
+static int exception_lines(const struct place *status, struct buf *out, struct fault *f)
+{
+	struct place list, hold, item = { 0 };
+	int rc = KE_OK;
+
+	if (read_has(status, "hold") && !(rc = read_object(status, "hold", &hold, f)))
+		rc = exception_line(&hold, out, f);
+	if (!rc && read_has(status, "overrides") && !(rc = read_array(status, "overrides", &list, f)))
+		while (!rc && place_next(&list, &item))
+			rc = exception_line(&item, out, f);
+	return rc;
+}
+
 /* What the daemon said, in lines. */
 static int daemon_lines(const struct place *root, struct buf *out, struct fault *f)
 {
@@ -132,6 +170,8 @@ static int daemon_lines(const struct place *root, struct buf *out, struct fault 
 		rc = policy_line(&item, out, f);
 	if (!place_count(&policies))
 		buf_str(out, "  no policy\n");
+	if (!rc)
+		rc = exception_lines(&status, out, f);
 	buf_fmt(out, "  attribution %s, confinement %s, clock %s\n", attribution, confinement, clock);
 	if (!rc)
 		rc = confinement_lines(&confined, "keeper", out, f);
@@ -217,6 +257,62 @@ static bool status_held(const struct status *s)
 	return attempt_holds(&s->attempt, s->attempt.hash, s->e->boot_id);
 }
 
+/* The keys in force that manager I touches: call EACH with them. Returns how many. */
+static size_t shared_keys(
+        const struct status *s, size_t i, void (*each)(void *ctx, const char *key), void *ctx)
+{
+	char dotted[NAME_MAX_LEN + 1];
+	size_t n = 0;
+
+	for (size_t k = 0; s->plan && k < s->plan->n; k++) {
+		const struct name *name = &s->plan->keys[k].name;
+		if (!managers_one_touches(&s->others, i, name))
+			continue;
+		n++;
+		if (each)
+			each(ctx, name_dotted(name, dotted, sizeof dotted));
+	}
+	return n;
+}
+
+static void key_text(void *ctx, const char *key)
+{
+	buf_fmt(ctx, " %s", key);
+}
+
+static void key_json(void *ctx, const char *key)
+{
+	jsonw_string(ctx, NULL, key);
+}
+
+static void others_text(struct local *l, const struct status *s)
+{
+	for (size_t i = 0; i < MANAGERS; i++) {
+		struct buf keys = BUF_INIT(LOCAL_MAX_OUTPUT);
+		if (shared_keys(s, i, key_text, &keys))
+			buf_fmt(&l->out, "also written by %s (%s):%s\n", managers_name(i),
+			        manager_state_name(s->others.states[i]), buf_text(&keys));
+		buf_free(&keys);
+	}
+}
+
+static void others_json(struct jsonw *w, const struct status *s)
+{
+	jsonw_array(w, "managers");
+	for (size_t i = 0; i < MANAGERS; i++) {
+		if (!shared_keys(s, i, NULL, NULL))
+			continue;
+		jsonw_object(w, NULL);
+		jsonw_string(w, "name", managers_name(i));
+		jsonw_string(w, "state", manager_state_name(s->others.states[i]));
+		jsonw_array(w, "keys");
+		shared_keys(s, i, key_json, w);
+		jsonw_array_end(w);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
 static void status_text(struct local *l, const struct status *s)
 {
 	char time[TIME_TEXT_ROOM], dotted[NAME_MAX_LEN + 1], words[512];
@@ -244,6 +340,7 @@ static void status_text(struct local *l, const struct status *s)
 		        time_format(s->attempt.time, time),
 		        status_held(s) ? "; this plan is held (kedge-agent retry)" : "");
 	buf_fmt(&l->out, "journal: %s\n", s->journal);
+	others_text(l, s);
 	daemon_text(l, s);
 }
 
@@ -289,6 +386,7 @@ static void status_json(struct local *l, const struct status *s)
 		jsonw_time(&w, "time", s->attempt.time);
 	jsonw_object_end(&w);
 	jsonw_string(&w, "journal", s->journal);
+	others_json(&w, s);
 	daemon_json(&w, s);
 	jsonw_object_end(&w);
 	buf_char(&l->out, '\n');
@@ -296,12 +394,17 @@ static void status_json(struct local *l, const struct status *s)
 
 int cmd_status(struct local *l, int argc, char **argv)
 {
-	static const struct option options[] = { LOCAL_OPTIONS };
+	static const struct option options[] = { { "files", required_argument, NULL, 'D' }, LOCAL_OPTIONS };
+	const char *files = "";
 	struct status s = { .said = BUF_INIT(DAEMON_MAX_ANSWER) };
 	struct fault f = { 0 };
 	int opt, code = EXIT_DONE;
 
 	while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+		if (opt == 'D') {
+			files = optarg;
+			continue;
+		}
 		int said = local_option(l, opt, argv);
 		if (said == OPTION_HELP)
 			buf_str(&l->out, status_help);
@@ -314,6 +417,7 @@ int cmd_status(struct local *l, int argc, char **argv)
 		code = local_complain(l, &f);
 	} else {
 		daemon_read(&s);
+		managers_look(files, "/proc", &s.others);
 		if (l->json)
 			status_json(l, &s);
 		else

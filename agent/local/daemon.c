@@ -67,7 +67,8 @@ static int answer_take(int fd, struct buf *out, int *ret_code, struct fault *f)
 	return out->rc ? fault_set(f, out->rc, NULL, NULL, "%s", err_text(out->rc)) : KE_OK;
 }
 
-int daemon_ask(const char *run_dir, enum ask what, struct buf *out, int *ret_code, struct fault *f)
+static int ask_run(
+        const char *run_dir, enum ask what, int payload, struct buf *out, int *ret_code, struct fault *f)
 {
 	struct frame ask = frame_make(FRAME_ASK, 1);
 	int fd = -1, rc = daemon_connect(run_dir, &fd, f);
@@ -75,11 +76,28 @@ int daemon_ask(const char *run_dir, enum ask what, struct buf *out, int *ret_cod
 	if (rc)
 		return rc;
 	ask.a = (int64_t)what;
-	rc = frame_send(fd, &ask, -1);
+	rc = frame_send(fd, &ask, payload);
 	if (rc)
 		fault_set(f, rc, "agent.sock", NULL, "%s", err_text(rc));
 	else
 		rc = answer_take(fd, out, ret_code, f);
 	close(fd);
+	return rc;
+}
+
+int daemon_ask(const char *run_dir, enum ask what, struct buf *out, int *ret_code, struct fault *f)
+{
+	return ask_run(run_dir, what, -1, out, ret_code, f);
+}
+
+int daemon_ask_with(const char *run_dir, enum ask what, const char *document, size_t len, struct buf *out,
+        int *ret_code, struct fault *f)
+{
+	int payload, rc = seal_make("question", document, len, &payload, f);
+
+	if (rc)
+		return rc;
+	rc = ask_run(run_dir, what, payload, out, ret_code, f);
+	close(payload);
 	return rc;
 }

@@ -14,5 +14,8 @@
 /* Ask the daemon behind RUN_DIR for WHAT; its answer is appended to OUT (which has room for DAEMON_MAX_ANSWER), its exit code
  * is *RET_CODE. KE_NOENT: no daemon runs here. KE_ACCES: only root may ask. KE_TIMEOUT, KE_CLOSED, KE_PROTO, KE_IO. */
 int daemon_ask(const char *run_dir, enum ask what, struct buf *out, int *ret_code, struct fault *f);
+/* The same with a question that needs DOCUMENT (LEN bytes). */
+int daemon_ask_with(const char *run_dir, enum ask what, const char *document, size_t len, struct buf *out,
+        int *ret_code, struct fault *f);
 
 #endif

@@ -71,6 +71,8 @@ int cmd_verify(struct local *l, int argc, char **argv);
 int cmd_confirm(struct local *l, int argc, char **argv);
 int cmd_revert(struct local *l, int argc, char **argv);
 int cmd_retry(struct local *l, int argc, char **argv);
+int cmd_override(struct local *l, int argc, char **argv);
+int cmd_hold(struct local *l, int argc, char **argv);
 int cmd_status(struct local *l, int argc, char **argv);
 int cmd_lint(struct local *l, int argc, char **argv);
 int cmd_explain(struct local *l, int argc, char **argv);

@@ -119,9 +119,9 @@ static void chain_write(struct jsonw *w, const struct writer *p)
 	jsonw_array_end(w);
 }
 
-static void writer_write(struct jsonw *w, const struct writer *p, bool cmdline)
+static void writer_write(struct jsonw *w, const char *name, const struct writer *p, bool cmdline)
 {
-	jsonw_object(w, "writer");
+	jsonw_object(w, name);
 	if (p->state == WRITER_UNKNOWN) {
 		jsonw_string(w, "state", "unknown");
 	} else if (p->state == WRITER_GONE) {
@@ -156,7 +156,7 @@ void compose_drift(const struct drift *d, bool cmdline, struct buf *out)
 	jsonw_string(&w, "source", d->source == DRIFT_FANOTIFY ? "fanotify" : "poll");
 	jsonw_string(&w, "policy", d->policy);
 	jsonw_int(&w, "version", d->version);
-	writer_write(&w, &d->writer, cmdline);
+	writer_write(&w, "writer", &d->writer, cmdline);
 	if (d->coupled)
 		name_write(&w, "coupled_with", &d->coupled_with);
 	jsonw_object_end(&w);
@@ -175,6 +175,25 @@ void compose_refusal(
 	jsonw_string(&w, "reason", fault_line(f, line, sizeof line));
 	if (serial >= 0)
 		jsonw_int(&w, "serial", serial);
+	jsonw_object_end(&w);
+}
+
+void compose_override(const struct compose_override *o, bool cmdline, struct buf *out)
+{
+	struct jsonw w = JSONW_INIT(out, 0);
+
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "action", o->action);
+	jsonw_string(&w, "scope", o->key ? "key" : "host");
+	jsonw_opt_string(&w, "key", o->key);
+	value_write(&w, "value", o->value);
+	jsonw_opt_string(&w, "policy", o->policy);
+	jsonw_string(&w, "reason", o->reason);
+	jsonw_opt_string(&w, "why", o->why);
+	jsonw_int(&w, "seconds", o->seconds);
+	jsonw_time(&w, "until", o->until);
+	if (o->by)
+		writer_write(&w, "by", o->by, cmdline);
 	jsonw_object_end(&w);
 }
 
@@ -246,6 +265,36 @@ static void processes_write(struct jsonw *w, const struct compose_status *s)
 	jsonw_array_end(w);
 }
 
+static void exception_write(struct jsonw *w, const char *name, const struct status_exception *x)
+{
+	jsonw_object(w, name);
+	jsonw_opt_string(w, "key", x->key);
+	value_write(w, "value", x->value);
+	jsonw_string(w, "reason", x->reason);
+	jsonw_time(w, "until", x->until);
+	jsonw_object_end(w);
+}
+
+/* "overrides" and "hold", where there are any. */
+static void exceptions_write(struct jsonw *w, const struct compose_status *s)
+{
+	size_t keys = 0;
+
+	for (size_t i = 0; i < s->n_exceptions; i++) {
+		if (s->exceptions[i].key)
+			keys++;
+		else
+			exception_write(w, "hold", &s->exceptions[i]);
+	}
+	if (!keys)
+		return;
+	jsonw_array(w, "overrides");
+	for (size_t i = 0; i < s->n_exceptions; i++)
+		if (s->exceptions[i].key)
+			exception_write(w, NULL, &s->exceptions[i]);
+	jsonw_array_end(w);
+}
+
 void compose_status(const struct compose_status *s, struct buf *out)
 {
 	struct jsonw w = JSONW_INIT(out, 0);
@@ -258,6 +307,7 @@ void compose_status(const struct compose_status *s, struct buf *out)
 	trust_write(&w, s);
 	jsonw_bool(&w, "in_sync", s->in_sync);
 	jsonw_int(&w, "drifted", s->drifted);
+	exceptions_write(&w, s);
 	facts_write(&w, s);
 	processes_write(&w, s);
 	jsonw_string(&w, "attribution", s->attribution);

@@ -46,6 +46,21 @@ enum refusal_what { REFUSAL_METADATA, REFUSAL_ROLLOUT, REFUSAL_POLICY };
 void compose_refusal(
         enum refusal_what what, const char *name, const struct fault *f, int64_t serial, struct buf *out);
 
+/* Root made an exception for a while, or it ended. */
+struct compose_override {
+	const char *action;      /* "set", "ended", "expired", "dropped" */
+	const char *key;         /* dotted; NULL: a hold of the host */
+	const char *value;       /* NULL for a hold */
+	const char *policy;      /* that holds the key otherwise; NULL: none */
+	const char *reason;      /* as it was given when it was set */
+	const char *why;         /* it was dropped; NULL else */
+	int64_t seconds;         /* asked for */
+	int64_t until;           /* seconds since 1970 */
+	const struct writer *by; /* who asked for this; NULL: nobody, it ended by itself */
+};
+/* CMDLINE as in compose_drift(). */
+void compose_override(const struct compose_override *o, bool cmdline, struct buf *out);
+
 /* KIND may be NULL: the kind of the lost records is not known. */
 void compose_gap(const char *kind, int64_t from_seq, int64_t to_seq, int64_t count, struct buf *out);
 
@@ -64,6 +79,13 @@ struct status_process {
 
 struct status_label {
 	const char *name, *value;
+};
+
+/* An exception that root made. */
+struct status_exception {
+	const char *key, *value; /* NULL: a hold of the host */
+	const char *reason;
+	int64_t until; /* seconds since 1970 */
 };
 
 struct compose_status {
@@ -85,6 +107,8 @@ struct compose_status {
 	const char *confinement; /* "full", "partial" */
 	const char *clock;       /* "ok", "behind", "ahead" */
 	int64_t spool_first, spool_last, spool_bytes;
+	const struct status_exception *exceptions; /* none: left out */
+	size_t n_exceptions;
 };
 void compose_status(const struct compose_status *s, struct buf *out);
 

@@ -17,7 +17,7 @@ struct segment {
 	int64_t last;  /* first - 1: empty */
 	uint64_t bytes;
 	int64_t newest; /* the highest time in it */
-	bool keep;      /* holds drift, apply or refusal records */
+	bool keep;      /* holds drift, apply, refusal or override records */
 };
 
 struct segments {

@@ -147,7 +147,8 @@ static void accept(struct scan *sc, const char *line, size_t len, const struct l
 	seg->bytes += len + 1;
 	if (l->time > seg->newest)
 		seg->newest = l->time;
-	seg->keep |= l->kind == RECORD_DRIFT || l->kind == RECORD_APPLY || l->kind == RECORD_REFUSAL;
+	seg->keep |= l->kind == RECORD_DRIFT || l->kind == RECORD_APPLY || l->kind == RECORD_REFUSAL ||
+	             l->kind == RECORD_OVERRIDE;
 }
 
 void scan_segment(

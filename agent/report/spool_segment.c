@@ -305,7 +305,8 @@ int segment_write(
 	seg->last = l->seq;
 	seg->bytes += len;
 	seg->newest = l->time > seg->newest ? l->time : seg->newest;
-	seg->keep |= l->kind == RECORD_DRIFT || l->kind == RECORD_APPLY || l->kind == RECORD_REFUSAL;
+	seg->keep |= l->kind == RECORD_DRIFT || l->kind == RECORD_APPLY || l->kind == RECORD_REFUSAL ||
+	             l->kind == RECORD_OVERRIDE;
 	s->bytes += len;
 	return KE_OK;
 }

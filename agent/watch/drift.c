@@ -16,6 +16,7 @@ static const char *const action_names[] = {
 	[DRIFT_RESTORE_FAILED] = "restore_failed",
 	[DRIFT_REPORTED] = "reported",
 	[DRIFT_CONTESTED] = "contested",
+	[DRIFT_HELD] = "held",
 };
 
 const char *drift_action_name(enum drift_action a)
@@ -53,8 +54,8 @@ static bool decide(const struct poll_row *r, struct contest *contest, int64_t no
 {
 	if (!r->differs || r->reborn)
 		return false;
-	if (r->want.mode != SETTING_ENFORCE) {
-		*ret = DRIFT_REPORTED;
+	if (r->want.mode != SETTING_ENFORCE || r->want.held) {
+		*ret = r->want.held ? DRIFT_HELD : DRIFT_REPORTED;
 		return r->changed || !r->before;
 	}
 	switch (contest_ask(contest, &r->want.name, now)) {

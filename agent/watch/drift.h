@@ -22,6 +22,7 @@ enum drift_action {
 	DRIFT_RESTORE_FAILED,
 	DRIFT_REPORTED,  /* monitor, audit: nothing to do */
 	DRIFT_CONTESTED, /* left alone */
+	DRIFT_HELD,      /* the host is on hold: left alone */
 };
 
 enum drift_source { DRIFT_POLL, DRIFT_FANOTIFY };
@@ -63,7 +64,7 @@ struct drift_list {
 int drift_judge(const struct poll_row *rows, size_t n, const struct drift_event *events, size_t n_events,
         struct contest *contest, int64_t now, struct drift_list *ret);
 void drift_list_clear(struct drift_list *l);
-/* "restored", "reported", "contested", "restore_failed", as in records ("restore" for one still to do). */
+/* "restored", "reported", "contested", "held", "restore_failed", as in records ("restore" for one still to do). */
 const char *drift_action_name(enum drift_action a);
 
 /* How many milliseconds after an event the keys are to be read again for the LOOK-th time (0-based): an event can come

@@ -24,6 +24,7 @@ struct poll_want {
 	enum value_bound bound;  /* of wanted */
 	const char *wanted;      /* canonical, without the bound's sign */
 	enum setting_mode mode;
+	bool held; /* the host is on hold: told, never restored */
 	const char *policy;
 	int64_t version;
 };

@@ -1,13 +1,14 @@
 # bash completion for kedge-agent. Install as /usr/share/bash-completion/completions/kedge-agent.
 _kedge_agent() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word command=
-	local commands="run enrol apply confirm diff verify revert retry status lint explain sockets"
+	local commands="run enrol apply confirm diff verify revert retry override hold status lint explain sockets"
 	local common="--format --ceiling --run-dir --state-dir --root --help"
 	case $prev in
 	--format) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
 	--ceiling|--config|--token-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-	--token|--confirm-timeout) COMPREPLY=(); return ;;
-	--run-dir|--state-dir|--root) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+	--token|--confirm-timeout|--reason) COMPREPLY=(); return ;;
+	--for) COMPREPLY=($(compgen -W "30m 2h 1d" -- "$cur")); return ;;
+	--run-dir|--state-dir|--root|--files) COMPREPLY=($(compgen -d -- "$cur")); return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case " $commands " in *" $word "*) command=$word; break ;; esac
@@ -28,8 +29,23 @@ _kedge_agent() {
 		else
 			COMPREPLY=($(compgen -f -- "$cur"))
 		fi ;;
+	override)
+		if [[ $cur == -* ]]; then
+			COMPREPLY=($(compgen -W "$common --for --reason" -- "$cur"))
+		elif [[ $prev == set || $prev == end ]]; then
+			COMPREPLY=($(compgen -W "$(find /proc/sys/net -type f -printf 'net.%P\n' 2>/dev/null | tr / .)" -- "$cur"))
+		else
+			COMPREPLY=($(compgen -W "set list end" -- "$cur"))
+		fi ;;
+	hold)
+		if [[ $cur == -* ]]; then
+			COMPREPLY=($(compgen -W "$common --for --reason" -- "$cur"))
+		else
+			COMPREPLY=($(compgen -W "end" -- "$cur"))
+		fi ;;
+	status) COMPREPLY=($(compgen -W "$common --files" -- "$cur")) ;;
 	explain)
-		COMPREPLY=($(compgen -W "$common $(find /proc/sys/net -type f -printf 'net.%P\n' 2>/dev/null | tr / .)" -- "$cur")) ;;
+		COMPREPLY=($(compgen -W "$common --files $(find /proc/sys/net -type f -printf 'net.%P\n' 2>/dev/null | tr / .)" -- "$cur")) ;;
 	*) COMPREPLY=($(compgen -W "$common" -- "$cur")) ;;
 	esac
 }

@@ -12,7 +12,7 @@ _kedge() {
 	case $prev in
 	--format) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
 	--state) COMPREPLY=($(compgen -W "online offline mia revoked" -- "$cur")); return ;;
-	--kind) COMPREPLY=($(compgen -W "epoch apply drift sockets status refusal gap" -- "$cur")); return ;;
+	--kind) COMPREPLY=($(compgen -W "epoch apply drift sockets status refusal gap override" -- "$cur")); return ;;
 	--expires) COMPREPLY=($(compgen -W "root= targets= snapshot= timestamp=" -- "$cur")); return ;;
 	--type) COMPREPLY=($(compgen -W "ed25519 ecdsa rsa" -- "$cur")); return ;;
 	--keys) COMPREPLY=($(compgen -d -- "$cur")); return ;;

@@ -40,8 +40,8 @@ static int read_chain(const struct place *writer, struct fault *f)
 	return rc;
 }
 
-/* Who wrote, or why that is not known. */
-static int read_writer(const struct place *body, struct place *ret, struct fault *f)
+/* Who wrote, or asked, in the member NAME, or why that is not known. */
+static int read_writer(const struct place *body, const char *name, struct place *ret, struct fault *f)
 {
 	static const char *const named[] = { "pid", "comm", "loginuid", "uid", "cgroup", "cmdline", "chain",
 		NULL };
@@ -50,7 +50,7 @@ static int read_writer(const struct place *body, struct place *ret, struct fault
 	const char *text;
 	unsigned state;
 	int64_t n;
-	int rc = read_object(body, "writer", ret, f);
+	int rc = read_object(body, name, ret, f);
 
 	if (rc)
 		return rc;
@@ -74,7 +74,8 @@ static int read_drift(const struct place *at, struct body *b, struct fault *f)
 	static const char *const known[] = { "key", "wanted", "old", "new", "mode", "action", "source",
 		"policy", "version", "writer", "coupled_with", NULL };
 	static const char *const modes[] = { "enforce", "monitor", "audit", NULL };
-	static const char *const actions[] = { "restored", "reported", "contested", "restore_failed", NULL };
+	static const char *const actions[] = { "restored", "reported", "contested", "held", "restore_failed",
+		NULL };
 	static const char *const sources[] = { "bpf", "fanotify", "poll", NULL };
 	struct store_drift_in d = { 0 };
 	unsigned mode, action, source;
@@ -91,7 +92,7 @@ static int read_drift(const struct place *at, struct body *b, struct fault *f)
 	        (rc = read_word(at, "source", sources, &source, f)) ||
 	        (rc = read_opt_string(at, "policy", NAME_LEN, &d.policy, "", f)) ||
 	        (rc = read_opt_int(at, "version", 0, STRICT_INT_MAX, &d.version, 0, f)) ||
-	        (rc = read_writer(at, &writer, f)) ||
+	        (rc = read_writer(at, "writer", &writer, f)) ||
 	        (rc = read_opt_string(at, "coupled_with", NAME_LEN, &coupled, "", f)) ||
 	        (rc = object_text(&writer, &b->json, f)))
 		return rc;
@@ -256,6 +257,34 @@ static int read_gap(const struct place *at, struct fault *f)
 	return read_int(at, "count", 1, STRICT_INT_MAX, &n, f);
 }
 
+/* Kept and shown as it is, but only in its form. */
+static int read_override(const struct place *at, struct fault *f)
+{
+	static const char *const known[] = { "action", "scope", "key", "value", "policy", "reason", "why",
+		"seconds", "until", "by", NULL };
+	static const char *const actions[] = { "set", "ended", "expired", "dropped", NULL };
+	static const char *const scopes[] = { "key", "host", NULL };
+	unsigned action, scope;
+	struct place by;
+	const char *text;
+	int64_t n;
+	int rc;
+
+	if ((rc = read_members(at, known, f)) || (rc = read_word(at, "action", actions, &action, f)) ||
+	        (rc = read_word(at, "scope", scopes, &scope, f)) ||
+	        (rc = read_opt_string(at, "key", NAME_LEN, &text, "", f)) ||
+	        (rc = read_opt_string(at, "value", TEXT_MAX, &text, "", f)) ||
+	        (rc = read_opt_string(at, "policy", 64, &text, "", f)) ||
+	        (rc = read_string(at, "reason", 1, TEXT_MAX, &text, f)) ||
+	        (rc = read_opt_string(at, "why", TEXT_MAX, &text, "", f)) ||
+	        (rc = read_int(at, "seconds", 1, STRICT_INT_MAX, &n, f)) ||
+	        (rc = read_time(at, "until", &n, f)))
+		return rc;
+	if ((scope == 0) != read_has(at, "key"))
+		return place_fault(at, f, KE_SCHEMA, NULL, "of a key, or of the host?");
+	return read_has(at, "by") ? read_writer(at, "by", &by, f) : KE_OK;
+}
+
 int body_read(const struct record *r, struct body *ret, struct fault *f)
 {
 	*ret = (struct body){ .json = BUF_INIT(RECORD_MAX_BYTES) };
@@ -272,6 +301,8 @@ int body_read(const struct record *r, struct body *ret, struct fault *f)
 		return read_refusal(&r->body, ret, f);
 	case RECORD_GAP:
 		return read_gap(&r->body, f);
+	case RECORD_OVERRIDE:
+		return read_override(&r->body, f);
 	case RECORD_SOCKETS: /* kept and shown as it is; nothing here depends on it */
 	case RECORD_KINDS:
 		break;

@@ -102,12 +102,41 @@ static void head_text(struct ctl *c, const struct place *h)
 	buf_free(&sync);
 }
 
+/* "until TIME: REASON" of an exception that root made on the host. */
+static void exception_text(struct ctl *c, const struct place *at)
+{
+	char until[64], reason[512];
+
+	buf_fmt(&c->out, "until %s: %s\n", ask_word(at, "until", until, sizeof until),
+	        ask_word(at, "reason", reason, sizeof reason));
+}
+
+/* What is otherwise on purpose. */
+static void exceptions_text(struct ctl *c, const struct place *s)
+{
+	struct place hold = place_root(ask_node(s, "hold"));
+	const cJSON *list = ask_node(s, "overrides");
+	char key[512], value[512];
+
+	if (hold.node) {
+		buf_fmt(&c->out, "%-12s ", "on hold");
+		exception_text(c, &hold);
+	}
+	for (const cJSON *item = list ? list->child : NULL; item; item = item->next) {
+		struct place o = place_root(item);
+		buf_fmt(&c->out, "%-12s %s = %s ", "override", ask_word(&o, "key", key, sizeof key),
+		        ask_word(&o, "value", value, sizeof value));
+		exception_text(c, &o);
+	}
+}
+
 static void status_text(struct ctl *c, const struct place *h)
 {
 	struct place s = place_root(ask_node(h, "status.body"));
 
 	if (!s.node)
 		return;
+	exceptions_text(c, &s);
 	member_line(c, h, "status of", "status.time");
 	member_line(c, &s, "memory", "facts.memory_bytes");
 	member_line(c, &s, "cpus", "facts.cpus");

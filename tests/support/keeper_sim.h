@@ -120,6 +120,8 @@ static inline void sim_crash(struct sim *s)
 	verify_free(k->verify);
 	assignment_free(k->assignment);
 	adopted_clear(&k->adopted);
+	override_clear(&k->overrides);
+	about_clear(k);
 	engine_close(k->engine);
 	free(k->report);
 	free(k->previous);

@@ -193,6 +193,21 @@ static void bad_bodies(void **state)
 		        "body.policies[0]" },
 		{ "unknown what", RECORD_REFUSAL,
 		        "{\"what\":\"x\",\"name\":\"\",\"code\":\"a\",\"reason\":\"\"}", "body.what" },
+		{ "override of nothing", RECORD_OVERRIDE,
+		        "{\"action\":\"set\",\"scope\":\"key\",\"reason\":\"x\",\"seconds\":5,\"until\":"
+		        "\"2026-11-25T00:00:00Z\"}",
+		        "body" },
+		{ "hold of a key", RECORD_OVERRIDE,
+		        "{\"action\":\"set\",\"scope\":\"host\",\"key\":\"a.b\",\"reason\":\"x\",\"seconds\":"
+		        "5,"
+		        "\"until\":\"2026-11-25T00:00:00Z\"}",
+		        "body" },
+		{ "override without an end", RECORD_OVERRIDE,
+		        "{\"action\":\"set\",\"scope\":\"host\",\"reason\":\"x\",\"seconds\":5}", "body" },
+		{ "override by half a writer", RECORD_OVERRIDE,
+		        "{\"action\":\"set\",\"scope\":\"host\",\"reason\":\"x\",\"seconds\":5,"
+		        "\"until\":\"2026-11-25T00:00:00Z\",\"by\":{\"comm\":\"x\"}}",
+		        "body.by" },
 		{ "gap backwards", RECORD_GAP,
 		        "{\"kind\":\"sockets\",\"from_seq\":9,\"to_seq\":4,\"count\":2}", "body.to_seq" },
 	};

@@ -176,6 +176,42 @@ static void refusal_and_gap(void **state)
 	assert_string_equal(buf_text(&out), "{\"kind\":\"unknown\",\"from_seq\":3,\"to_seq\":9,\"count\":7}");
 }
 
+static void an_override(void **state)
+{
+	const struct writer by = { .state = WRITER_KNOWN,
+		.pid = 7,
+		.loginuid = 1000,
+		.uid = 0,
+		.comm = "kedge-agent",
+		.cmdline = "kedge-agent override set",
+		.word_len = 11 };
+	struct compose_override o = { .action = "set",
+		.key = "net.core.somaxconn",
+		.value = "128",
+		.policy = "web",
+		.reason = "incident",
+		.seconds = 60,
+		.until = 1790000000,
+		.by = &by };
+	(void)state;
+
+	compose_override(&o, false, &out);
+	assert_string_equal(buf_text(&out),
+	        "{\"action\":\"set\",\"scope\":\"key\",\"key\":\"net.core.somaxconn\",\"value\":\"128\","
+	        "\"policy\":\"web\",\"reason\":\"incident\",\"seconds\":60,\"until\":\"2026-09-21T14:13:"
+	        "20Z\","
+	        "\"by\":{\"pid\":7,\"comm\":\"kedge-agent\",\"loginuid\":1000,\"uid\":0,\"cgroup\":\"\","
+	        "\"cmdline\":\"kedge-agent\"}}");
+	buf_clear(&out);
+	o = (struct compose_override){
+		.action = "dropped", .reason = "r", .why = "w", .seconds = 1, .until = 0
+	};
+	compose_override(&o, false, &out);
+	assert_string_equal(buf_text(&out),
+	        "{\"action\":\"dropped\",\"scope\":\"host\",\"reason\":\"r\",\"why\":\"w\",\"seconds\":1,"
+	        "\"until\":\"1970-01-01T00:00:00Z\"}");
+}
+
 static void a_status(void **state)
 {
 	(void)state;
@@ -226,6 +262,6 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = { T(a_drift), T(an_apply), T(long_values_are_cut),
-		T(refusal_and_gap), T(a_status) };
+		T(refusal_and_gap), T(an_override), T(a_status) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

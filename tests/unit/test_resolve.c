@@ -76,7 +76,7 @@ static void the_higher_priority_wins(void **state)
 
 	adopt("base", policy("base", 10, SET("tcp_fin_timeout", "20") "," SET("tcp_syn_retries", "4"), NULL));
 	adopt("web", policy("web", 50, SET("tcp_fin_timeout", "30"), NULL));
-	assert_int_equal(resolve_policies(&list, NULL, &facts, NULL, &all, &f), 0);
+	assert_int_equal(resolve_policies(&list, NULL, NULL, &facts, NULL, &all, &f), 0);
 	assert_int_equal(all->n, 2);
 	assert_string_equal(value_of(all, "net.ipv4.tcp_fin_timeout"), "30");
 	assert_string_equal(value_of(all, "net.ipv4.tcp_syn_retries"), "4");
@@ -95,7 +95,7 @@ static void a_clash_refuses_and_names_both(void **state)
 	const struct candidate c = { "web", other };
 
 	adopt("base", policy("base", 10, SET("tcp_fin_timeout", "20"), NULL));
-	assert_int_equal(resolve_policies(&list, &c, &facts, NULL, &all, &f), KE_CONFLICT);
+	assert_int_equal(resolve_policies(&list, &c, NULL, &facts, NULL, &all, &f), KE_CONFLICT);
 	assert_non_null(strstr(f.what, "'base'"));
 	assert_non_null(strstr(f.what, "'web'"));
 	assert_string_equal(f.where, "net.ipv4.tcp_fin_timeout");
@@ -111,11 +111,11 @@ static void a_candidate_takes_the_place_of_its_name(void **state)
 	struct fault f;
 
 	adopt("web", policy("web", 10, SET("tcp_fin_timeout", "20"), NULL));
-	assert_int_equal(resolve_policies(&list, &c, &facts, NULL, &all, &f), 0);
+	assert_int_equal(resolve_policies(&list, &c, NULL, &facts, NULL, &all, &f), 0);
 	assert_null(value_of(all, "net.ipv4.tcp_fin_timeout"));
 	assert_string_equal(value_of(all, "net.ipv4.tcp_syn_retries"), "3");
 	policy_free(all);
-	assert_int_equal(resolve_policies(&list, &removal, &facts, NULL, &all, &f), 0);
+	assert_int_equal(resolve_policies(&list, &removal, NULL, &facts, NULL, &all, &f), 0);
 	assert_int_equal(all->n, 0);
 	policy_free(all);
 	policy_free(next);
@@ -129,7 +129,7 @@ static void only_policies_that_are_meant_count(void **state)
 
 	adopt("db", policy("db", 10, SET("tcp_fin_timeout", "20"), "{\"labels\":{\"role\":\"db\"}}"));
 	adopt("web", policy("web", 10, SET("tcp_fin_timeout", "30"), "{\"labels\":{\"role\":\"web\"}}"));
-	assert_int_equal(resolve_policies(&list, NULL, &facts, NULL, &all, &f), 0);
+	assert_int_equal(resolve_policies(&list, NULL, NULL, &facts, NULL, &all, &f), 0);
 	assert_string_equal(value_of(all, "net.ipv4.tcp_fin_timeout"), "30");
 	policy_free(all);
 }
@@ -154,7 +154,7 @@ static void what_nobody_wants_goes_back(void **state)
 	assert_int_equal(originals_note(o, &unknown, NULL, &row), 0);
 	row->wanted = strdup("10");
 	adopt("web", policy("web", 10, SET("tcp_fin_timeout", "30"), NULL));
-	assert_int_equal(resolve_policies(&list, NULL, &facts, o, &all, &f), 0);
+	assert_int_equal(resolve_policies(&list, NULL, NULL, &facts, o, &all, &f), 0);
 	assert_int_equal(all->n, 2);
 	assert_string_equal(value_of(all, "net.ipv4.tcp_syn_retries"), "6");
 	assert_true(policy_find(all, &dropped)->release);
@@ -190,7 +190,7 @@ static void what_a_pattern_held_goes_back(void **state)
 		row->wanted = rows[i].wanted ? strdup(rows[i].wanted) : NULL;
 	}
 	adopt("web", policy("web", 10, SET("tcp_fin_timeout", "30"), NULL));
-	assert_int_equal(resolve_policies(&list, NULL, &facts, o, &all, &f), 0);
+	assert_int_equal(resolve_policies(&list, NULL, NULL, &facts, o, &all, &f), 0);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		assert_int_equal(name_parse(rows[i].name, strlen(rows[i].name), &n, NULL), 0);
 		const struct setting *s = policy_find(all, &n);
@@ -200,7 +200,7 @@ static void what_a_pattern_held_goes_back(void **state)
 	policy_free(all);
 	/* While some policy holds the pattern, nothing goes back. */
 	adopt("rp", policy("rp", 10, SET("conf.*.rp_filter", "2"), NULL));
-	assert_int_equal(resolve_policies(&list, NULL, &facts, o, &all, &f), 0);
+	assert_int_equal(resolve_policies(&list, NULL, NULL, &facts, o, &all, &f), 0);
 	assert_null(value_of(all, "net.ipv4.conf.eth0.rp_filter"));
 	policy_free(all);
 	originals_free(o);
