@@ -233,7 +233,7 @@ static void forms_are_kept_and_let_go(void **state)
 	                SET("tcp_fin_timeout", "<=15") ",{\"key\":\"net.ipv4.conf.*.rp_filter\",\"value\":2,"
 	                                               "\"except\":[\"net.ipv4.conf.docker0.rp_filter\"]}",
 	                NULL));
-	assert_int_equal(resolve_policies(&list, NULL, &facts, o, &all, &f), 0);
+	assert_int_equal(resolve_policies(&list, NULL, NULL, &facts, o, &all, &f), 0);
 	assert_string_equal(value_of(all, "net.ipv4.tcp_fin_timeout"), "15");
 	assert_string_equal(value_of(all, "net.ipv4.tcp_syn_retries"), "4");
 	for (size_t i = 0; i < all->n; i++)
