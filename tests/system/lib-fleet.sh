@@ -42,6 +42,7 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 fleet() {
 	local host
 	HOSTS=("$@")
+	mkdir -p "$WORK/log"
 	namespaces "$@"
 	{
 		make_pki
@@ -52,10 +53,10 @@ fleet() {
 		for host in "$@"; do
 			make_host "$host"
 			make_token "$host"
-			enrol "$host"
+			enrol "$host" || fail "$host was not enrolled"
 			start_host "$host"
 		done
-	} >"$WORK/log.setup" 2>&1 || { cat "$WORK/log.setup" >&2; fail "the fleet was not set up"; }
+	} >"$WORK/log/setup" 2>&1
 }
 # policy NAME VERSION SETTINGS [MEMBERS]: signs a policy; SETTINGS is "KEY=VALUE..." with KEY:MODE for another mode than enforce,
 # words of a value joined by commas; MEMBERS is JSON in front of "settings".
