@@ -22,13 +22,14 @@ chmod 0755 "$WORK" # the keeper and the courier are other users
 FLEET=kedge-t BIN=$KEDGE_BIN TOOLS=$KEDGE_BUILD/tests
 FLEET_STATUS=2 FLEET_REFRESH=1 FLEET_RETRY_MAX=1
 HOSTS=()
+exec 9>&2 # what went wrong is told there, also while the output goes to a log
 . "$KEDGE_SRC/scripts/fleet.sh"
 # shellcheck disable=SC2317
 finish() {
 	local rc=$? f
 	# Whatever the test looked at: nobody made a call that is not on his list.
-	if grep -s 'process ended .*signal=SYS' "$WORK"/log/* >&2; then rc=1; fi
-	[ $rc = 0 ] || for f in "$WORK"/log/*; do [ -s "$f" ] && { echo "--- ${f##*/}"; tail -n "${KEDGE_LOG_LINES:-25}" "$f"; } >&2; done
+	if grep -s 'process ended .*signal=SYS' "$WORK"/log/* >&9; then rc=1; fi
+	[ $rc = 0 ] || for f in "$WORK"/log/*; do [ -s "$f" ] && { echo "--- ${f##*/}"; tail -n "${KEDGE_LOG_LINES:-25}" "$f"; } >&9; done
 	stop_all "${HOSTS[@]}"
 	exit $rc
 }
