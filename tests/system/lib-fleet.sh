@@ -22,13 +22,14 @@ chmod 0755 "$WORK" # the keeper and the courier are other users
 FLEET=kedge-t BIN=$KEDGE_BIN TOOLS=$KEDGE_BUILD/tests
 FLEET_STATUS=2 FLEET_REFRESH=1 FLEET_RETRY_MAX=1
 HOSTS=()
+exec 9>&2 # what went wrong is told there, also while the output goes to a log
 . "$KEDGE_SRC/scripts/fleet.sh"
 # shellcheck disable=SC2317
 finish() {
 	local rc=$? f
 	# Whatever the test looked at: nobody made a call that is not on his list.
-	if grep -s 'process ended .*signal=SYS' "$WORK"/log/* >&2; then rc=1; fi
-	[ $rc = 0 ] || for f in "$WORK"/log/*; do [ -s "$f" ] && { echo "--- ${f##*/}"; tail -n "${KEDGE_LOG_LINES:-25}" "$f"; } >&2; done
+	if grep -s 'process ended .*signal=SYS' "$WORK"/log/* >&9; then rc=1; fi
+	[ $rc = 0 ] || for f in "$WORK"/log/*; do [ -s "$f" ] && { echo "--- ${f##*/}"; tail -n "${KEDGE_LOG_LINES:-25}" "$f"; } >&9; done
 	stop_all "${HOSTS[@]}"
 	exit $rc
 }
@@ -42,6 +43,7 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 fleet() {
 	local host
 	HOSTS=("$@")
+	mkdir -p "$WORK/log"
 	namespaces "$@"
 	{
 		make_pki
@@ -52,10 +54,10 @@ fleet() {
 		for host in "$@"; do
 			make_host "$host"
 			make_token "$host"
-			enrol "$host"
+			enrol "$host" || fail "$host was not enrolled"
 			start_host "$host"
 		done
-	} >"$WORK/log.setup" 2>&1 || { cat "$WORK/log.setup" >&2; fail "the fleet was not set up"; }
+	} >"$WORK/log/setup" 2>&1
 }
 # policy NAME VERSION SETTINGS [MEMBERS]: signs a policy; SETTINGS is "KEY=VALUE..." with KEY:MODE for another mode than enforce,
 # words of a value joined by commas; MEMBERS is JSON in front of "settings".

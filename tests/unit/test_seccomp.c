@@ -230,8 +230,7 @@ static void *allocates(void *arg)
 	char *blocks[64];
 
 	for (size_t i = 0; i < 64; i++)
-		if (!(blocks[i] = calloc(1, 64 << 10)))
-			return NULL;
+		blocks[i] = calloc(1, 64 << 10);
 	pthread_barrier_wait(&together);
 	for (size_t i = 0; i < 64; i++)
 		free(blocks[i]);
@@ -363,6 +362,7 @@ static int waits_for(const struct attempt *a)
 	assert_true(pid >= 0);
 	if (pid == 0)
 		_exit(makes_attempt(a));
+	close(ready[1]); /* a child that dies before ends the read */
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	usleep(300000); /* it is waiting by now */
 	assert_int_equal(kill(pid, SIGSTOP), 0);
@@ -371,7 +371,6 @@ static int waits_for(const struct attempt *a)
 	assert_int_equal(kill(pid, SIGCONT), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	close(ready[0]);
-	close(ready[1]);
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -455,6 +454,9 @@ static void a_filter_that_lets_something_through_is_noticed(void **state)
 		{ soft, 4, true, "does not end a process" },
 	};
 
+#ifdef __SANITIZE_ADDRESS__
+	skip(); /* the sanitizer itself makes more calls than these filters allow */
+#endif
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		int got = in_child(tries_filter, &rows[i]);
 		if (got != 95)
