@@ -6,11 +6,13 @@
 #include "proto/pubkey.h"
 
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cJSON.h>
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -42,6 +44,14 @@ static const struct {
 	{ "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256", SCHEME_ECDSA },
 	{ "rsa", "rsassa-pss-sha256", SCHEME_RSA_PSS },
 };
+
+int pubkey_init(void)
+{
+	const uint64_t lean = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
+	                      OPENSSL_INIT_NO_ADD_ALL_DIGESTS | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS;
+
+	return OPENSSL_init_crypto(lean, NULL) == 1 ? KE_OK : KE_NOMEM;
+}
 
 static enum scheme scheme_find(const char *keytype, const char *scheme)
 {
