@@ -5,6 +5,7 @@
  * envelope.c (what is verified and signed) and pubkey.c (key ids). */
 #include "proto/canon.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 #include "proto/err.h"
 #include "proto/strict.h"
 #include "proto/wire.h"
+
+#define FEW 16 /* members of nearly every object */
 
 static int write_value(const cJSON *node, unsigned depth, struct buf *out);
 
@@ -69,43 +72,73 @@ static int name_cmp(const void *pa, const void *pb)
 	return strcmp((*a)->string, (*b)->string);
 }
 
+static int write_member(const cJSON *member, bool first, unsigned depth, struct buf *out)
+{
+	if (!first)
+		buf_char(out, ',');
+	write_string(member->string, out);
+	buf_char(out, ':');
+	return write_value(member, depth, out);
+}
+
+/* By insertion; equal names stay beside each other. */
+static void sort_few(const cJSON **members, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		const cJSON *member = members[i];
+		size_t at = i;
+		for (; at && strcmp(members[at - 1]->string, member->string) > 0; at--)
+			members[at] = members[at - 1];
+		members[at] = member;
+	}
+}
+
+/* N members in any order. */
 static int write_sorted(const cJSON **members, size_t n, unsigned depth, struct buf *out)
 {
 	int rc = KE_OK;
-	bool sorted = true;
 
-	/* Whoever wrote canonical JSON has sorted already. */
-	for (size_t i = 1; i < n && sorted; i++)
-		sorted = strcmp(members[i - 1]->string, members[i]->string) < 0;
-	if (!sorted)
+	if (n <= FEW)
+		sort_few(members, n);
+	else
 		qsort(members, n, sizeof *members, name_cmp);
-	for (size_t i = 0; i < n && !rc; i++) {
-		if (i && strcmp(members[i - 1]->string, members[i]->string) == 0)
-			return KE_DUPLICATE;
-		if (i)
-			buf_char(out, ',');
-		write_string(members[i]->string, out);
-		buf_char(out, ':');
-		rc = write_value(members[i], depth, out);
-	}
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = i && strcmp(members[i - 1]->string, members[i]->string) == 0
+		             ? KE_DUPLICATE
+		             : write_member(members[i], i == 0, depth, out);
+	return rc;
+}
+
+static int write_unsorted(const cJSON *node, size_t n, unsigned depth, struct buf *out)
+{
+	const cJSON *few[FEW], **members = n <= FEW ? few : calloc(n, sizeof *members);
+	size_t i = 0;
+
+	if (!members)
+		return KE_NOMEM;
+	for (const cJSON *m = node->child; m; m = m->next)
+		members[i++] = m;
+	int rc = write_sorted(members, n, depth, out);
+	if (members != few)
+		free(members);
 	return rc;
 }
 
 static int write_object(const cJSON *node, unsigned depth, struct buf *out)
 {
-	size_t n = 0, i = 0;
+	bool sorted = true;
+	size_t n = 0;
+	int rc = KE_OK;
 
-	for (const cJSON *m = node->child; m; m = m->next)
-		n++;
-	const cJSON **members = calloc(n ? n : 1, sizeof *members);
-	if (!members)
-		return KE_NOMEM;
-	for (const cJSON *m = node->child; m; m = m->next)
-		members[i++] = m;
+	/* Whoever wrote canonical JSON has sorted already. */
+	for (const cJSON *m = node->child; m; m = m->next, n++)
+		sorted = sorted && (!m->next || strcmp(m->string, m->next->string) < 0);
 	buf_char(out, '{');
-	int rc = write_sorted(members, n, depth, out);
+	if (!sorted)
+		rc = write_unsorted(node, n, depth, out);
+	for (const cJSON *m = node->child; sorted && m && !rc; m = m->next)
+		rc = write_member(m, m == node->child, depth, out);
 	buf_char(out, '}');
-	free(members);
 	return rc;
 }
 

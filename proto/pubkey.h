@@ -19,6 +19,11 @@
 
 struct pubkey;
 
+/* For a process that does nothing with libcrypto but this and proto/signkey.h, before its first call: no configuration file
+ * of the host is read, and no tables of ciphers, digests and error texts by name are built, 80 KiB of memory. Encrypted
+ * private keys cannot be read afterwards. KE_NOMEM. */
+int pubkey_init(void);
+
 /* Read the key object AT. KE_SCHEMA when it is no object with keytype, scheme and keyval; KE_NOMEM; otherwise 0, and
  * the key may be unusable. pubkey_free() it. */
 int pubkey_parse(const struct place *at, struct pubkey **ret, struct fault *f);

@@ -1,9 +1,10 @@
 /* strict.h — the door through which JSON text becomes data.
  *
  * cJSON reads leniently (duplicate names, 1.0, 01, NUL cut-offs, invalid UTF-8, trailing text), and where a signature
- * covers bytes every leniency is a way to make two readers see two documents. This pass checks the bytes first:
+ * covers bytes every leniency is a way to make two readers see two documents. This reader is strict:
  * RFC 8259 grammar, valid UTF-8 without NUL, no duplicate names, integers within +-(2^53-1) written without fraction,
- * exponent, leading zero or -0, bounded size, depth and nodes, nothing after the value. Only then does cJSON build a tree.
+ * exponent, leading zero or -0, bounded size, depth and nodes, nothing after the value. The same pass makes the tree, so that
+ * cJSON, whose tree it is, reads no text at all.
  */
 #ifndef KEDGE_PROTO_STRICT_H
 #define KEDGE_PROTO_STRICT_H

@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "proto/clock.h"
+#include "proto/digest.h"
 #include "proto/strict.h"
 
 const char *const tuf_top_names[TUF_TOP_COUNT + 1] = {
@@ -104,24 +103,11 @@ int tuf_meta_parse(const struct place *at, struct tuf_meta *ret, struct fault *f
 	return KE_OK;
 }
 
-/* libcrypto uses the processor's own instructions where there are any; these files are large. */
-static int digest_check(const char *name, const EVP_MD *md, const void *data, size_t len,
-        const unsigned char *want, struct fault *f)
-{
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned n;
-
-	if (EVP_Digest(data, len, digest, &n, md, NULL) != 1)
-		return fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");
-	if (memcmp(digest, want, n) != 0)
-		return fault_set(f, KE_MISMATCH, NULL, NULL, "%s differs from the listed one", name);
-	return KE_OK;
-}
-
 int tuf_bytes_check(
         const void *data, size_t len, int64_t length, const struct tuf_hashes *hashes, struct fault *f)
 {
-	int rc = KE_OK;
+	unsigned char digest[SHA512_LEN];
+	int rc;
 
 	if (length >= 0 && (uint64_t)length != len)
 		return fault_set(
@@ -129,11 +115,15 @@ int tuf_bytes_check(
 	if (hashes->foreign)
 		return fault_set(
 		        f, KE_MISMATCH, NULL, NULL, "listed with a hash algorithm that is not known");
-	if (hashes->has_sha256)
-		rc = digest_check("SHA-256", EVP_sha256(), data, len, hashes->sha256, f);
-	if (!rc && hashes->has_sha512)
-		rc = digest_check("SHA-512", EVP_sha512(), data, len, hashes->sha512, f);
-	return rc;
+	if (hashes->has_sha256 && (rc = digest_sha256(data, len, digest)))
+		return fault_set(f, rc, NULL, NULL, "out of memory");
+	if (hashes->has_sha256 && memcmp(digest, hashes->sha256, SHA256_LEN) != 0)
+		return fault_set(f, KE_MISMATCH, NULL, NULL, "SHA-256 differs from the listed one");
+	if (hashes->has_sha512 && (rc = digest_sha512(data, len, digest)))
+		return fault_set(f, rc, NULL, NULL, "out of memory");
+	if (hashes->has_sha512 && memcmp(digest, hashes->sha512, SHA512_LEN) != 0)
+		return fault_set(f, KE_MISMATCH, NULL, NULL, "SHA-512 differs from the listed one");
+	return KE_OK;
 }
 
 static int key_cmp(const void *pa, const void *pb)

@@ -19,6 +19,7 @@
 #include "agent/sandbox/sandbox.h"
 #include "certs/tls.h"
 #include "proto/log.h"
+#include "proto/memory.h"
 
 enum { EXIT_ENDED = 0, EXIT_NO_START = 1, EXIT_BROKEN = 2 };
 
@@ -171,8 +172,10 @@ static int serve(const struct agent_config *config, int ipc, struct ev_loop *loo
 	ev_signal_init(&term, on_signal, SIGTERM);
 	ev_signal_start(loop, &term);
 	int rc = courier_open(&co, &c, f);
-	if (!rc && !life.rc)
+	if (!rc && !life.rc) {
+		memory_start_over();
 		ev_run(loop, 0);
+	}
 	courier_close(c);
 	ev_signal_stop(loop, &term);
 	if (rc)
@@ -193,6 +196,7 @@ int main(int argc, char **argv)
 
 	if (said)
 		return said > 0 ? EXIT_ENDED : EXIT_NO_START;
+	memory_keep_little();
 	log_open("kedge-courier", LOG_LEVEL_INFO);
 	signal(SIGPIPE, SIG_IGN);
 	struct ev_loop *loop = ev_default_loop(EVFLAG_NOENV);

@@ -13,6 +13,7 @@
 #include "agent/courier/backoff.h"
 #include "certs/tls.h"
 #include "proto/buf.h"
+#include "proto/memory.h"
 
 #define URL_HOST_ROOM  256
 #define ETAG_ROOM      64
@@ -172,6 +173,7 @@ static void finish_all(struct transfers *t)
 		CURLcode code = msg->data.result; /* MSG dies with the handle */
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &at);
 		slot_finish((struct slot *)(void *)at, code);
+		memory_give_back(); /* until the next request it is a long time */
 	}
 }
 

@@ -17,6 +17,8 @@
 #include "agent/sandbox/sandbox.h"
 #include "proto/fileio.h"
 #include "proto/log.h"
+#include "proto/memory.h"
+#include "proto/pubkey.h"
 
 struct arguments {
 	const char *config;
@@ -181,6 +183,7 @@ static int keeper_run(struct keeper *k, const struct arguments *a, struct fault 
 	ev_signal_start(k->loop, &term);
 	ev_signal_start(k->loop, &interrupt);
 	log_info("host=%s policies=%zu", k->config->host, k->adopted.n);
+	memory_start_over();
 	ev_run(k->loop, 0);
 	enforce_stop(k);
 	era_save(k);
@@ -213,28 +216,37 @@ static void keeper_close(struct keeper *k)
 
 int main(int argc, char **argv)
 {
-	struct keeper k = { .clock = &clock_system, .control = -1, .confinement = "partial" };
+	/* Not on the stack, which never shrinks: most of it is room that is rarely used. */
+	struct keeper *k = calloc(1, sizeof *k);
 	struct arguments a;
 	struct fault f = { 0 };
 	char line[1024];
 
+	memory_keep_little();
 	log_open("kedge-keeper", LOG_LEVEL_INFO);
-	if (arguments_read(argc, argv, &a))
+	if (!k || arguments_read(argc, argv, &a)) {
+		free(k);
 		return 1;
+	}
 	signal(SIGPIPE, SIG_IGN);
-	k.supervisor = a.supervisor;
-	k.loop = ev_default_loop(EVBACKEND_EPOLL);
-	int rc = k.loop ? keeper_open(&k, &a, &f) : KE_SYSTEM;
+	k->clock = &clock_system;
+	k->control = -1;
+	k->confinement = "partial";
+	k->supervisor = a.supervisor;
+	k->loop = ev_default_loop(EVBACKEND_EPOLL);
+	int rc = k->loop && !pubkey_init() ? keeper_open(k, &a, &f) : KE_SYSTEM;
 	if (!rc)
-		rc = keeper_lock(&k, a.require_sandbox, &f);
+		rc = keeper_lock(k, a.require_sandbox, &f);
 	if (!rc)
-		rc = keeper_run(&k, &a, &f);
+		rc = keeper_run(k, &a, &f);
 	if (rc) {
 		f.code = rc;
 		log_error("%s", fault_line(&f, line, sizeof line));
-		if (!k.exit_code)
-			k.exit_code = 1;
+		if (!k->exit_code)
+			k->exit_code = 1;
 	}
-	keeper_close(&k);
-	return k.exit_code;
+	keeper_close(k);
+	int code = k->exit_code;
+	free(k);
+	return code;
 }

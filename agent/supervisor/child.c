@@ -18,13 +18,18 @@
 static const char *const kept_names[] = { "JOURNAL_STREAM", "KEDGE_SECCOMP", "LANG", "TZ", "ASAN_OPTIONS" };
 #define KEPT (sizeof kept_names / sizeof kept_names[0])
 
-/* "NAME=VALUE" of what is kept; the strings are the process's own. */
-static void bare_environment(char *env[KEPT + 1])
+/* libcurl's Kerberos and RTMP halves bring GnuTLS, which would otherwise start itself in every process that maps it: a
+ * megabyte, for nothing that the agent calls. */
+static char no_gnutls[] = "GNUTLS_NO_IMPLICIT_INIT=1";
+
+/* "NAME=VALUE" of what is kept, and what is added; the strings are the process's own. */
+static void bare_environment(char *env[KEPT + 2])
 {
 	size_t n = 0;
 
+	env[n++] = no_gnutls;
 	for (char **e = environ; *e; e++)
-		for (size_t i = 0; i < KEPT && n < KEPT; i++) {
+		for (size_t i = 0; i < KEPT && n < KEPT + 1; i++) {
 			size_t len = strlen(kept_names[i]);
 			if (strncmp(*e, kept_names[i], len) == 0 && (*e)[len] == '=')
 				env[n++] = *e;
@@ -63,7 +68,7 @@ static int child_become(const struct child *c, pid_t parent, struct fault *f)
 /* In the child; does not return. */
 static void __attribute__((noreturn)) child_main(const struct child *c, pid_t parent, int report)
 {
-	char *env[KEPT + 1];
+	char *env[KEPT + 2];
 	struct fault f = { 0 };
 
 	bare_environment(env);

@@ -20,8 +20,8 @@ struct child {
 };
 
 /* Start C; *RET_PID is running the program when this returns 0. The program gets SIGTERM when the calling process ends, no blocked
- * signals, and of the environment only JOURNAL_STREAM, KEDGE_SECCOMP, LANG, TZ and ASAN_OPTIONS. All other
- * descriptors are closed in it. KE_NOENT, KE_ACCES, KE_SYSTEM: nothing is running, and F says which step
+ * signals, and of the environment only JOURNAL_STREAM, KEDGE_SECCOMP, LANG, TZ and ASAN_OPTIONS, besides
+ * GNUTLS_NO_IMPLICIT_INIT=1. All other descriptors are closed in it. KE_NOENT, KE_ACCES, KE_SYSTEM: nothing is running, and F says which step
  * failed. */
 int child_start(const struct child *c, pid_t *ret_pid, struct fault *f);
 /* The directory of this process's executable, where its companions are, into PATH. */
