@@ -51,44 +51,9 @@ void cJSON_Delete(cJSON *item)
 		CJSON(cJSON_Delete)(item);
 }
 
-cJSON *cJSON_CreateArray(void)
+cJSON *cJSON_ParseWithLength(const char *value, size_t length)
 {
-	return CJSON(cJSON_CreateArray)();
-}
-
-cJSON *cJSON_CreateBool(cJSON_bool boolean)
-{
-	return CJSON(cJSON_CreateBool)(boolean);
-}
-
-cJSON *cJSON_CreateNull(void)
-{
-	return CJSON(cJSON_CreateNull)();
-}
-
-cJSON *cJSON_CreateNumber(double num)
-{
-	return CJSON(cJSON_CreateNumber)(num);
-}
-
-cJSON *cJSON_CreateObject(void)
-{
-	return CJSON(cJSON_CreateObject)();
-}
-
-cJSON *cJSON_CreateString(const char *string)
-{
-	return CJSON(cJSON_CreateString)(string);
-}
-
-cJSON_bool cJSON_AddItemToArray(cJSON *array, cJSON *item)
-{
-	return CJSON(cJSON_AddItemToArray)(array, item);
-}
-
-cJSON_bool cJSON_AddItemToObject(cJSON *object, const char *string, cJSON *item)
-{
-	return CJSON(cJSON_AddItemToObject)(object, string, item);
+	return CJSON(cJSON_ParseWithLength)(value, length);
 }
 
 cJSON *cJSON_GetObjectItemCaseSensitive(const cJSON *const object, const char *const name)

@@ -1,10 +1,9 @@
 /* strict.h — the door through which JSON text becomes data.
  *
  * cJSON reads leniently (duplicate names, 1.0, 01, NUL cut-offs, invalid UTF-8, trailing text), and where a signature
- * covers bytes every leniency is a way to make two readers see two documents. This reader is strict:
+ * covers bytes every leniency is a way to make two readers see two documents. This pass checks the bytes first:
  * RFC 8259 grammar, valid UTF-8 without NUL, no duplicate names, integers within +-(2^53-1) written without fraction,
- * exponent, leading zero or -0, bounded size, depth and nodes, nothing after the value. The same pass makes the tree, so that
- * cJSON, whose tree it is, reads no text at all.
+ * exponent, leading zero or -0, bounded size, depth and nodes, nothing after the value. Only then does cJSON build a tree.
  */
 #ifndef KEDGE_PROTO_STRICT_H
 #define KEDGE_PROTO_STRICT_H

@@ -52,13 +52,6 @@ static int check(const char *text, size_t len, const struct strict_limits *limit
 	int rc = strict_parse(copy, len, limits, &tree, f);
 	assert_int_equal(strict_check(copy, len, limits, NULL), rc);
 	assert_int_equal(rc == KE_OK, tree != NULL);
-	/* Another reader of the same bytes, who is lenient but not wrong, sees the same document. */
-	cJSON *theirs = rc ? NULL : cJSON_ParseWithLength(copy, len);
-	char *a = rc ? NULL : cJSON_PrintUnformatted(tree), *b = rc ? NULL : cJSON_PrintUnformatted(theirs);
-	assert_true(rc || strcmp(a, b) == 0);
-	free(a);
-	free(b);
-	cJSON_Delete(theirs);
 	cJSON_Delete(tree);
 	free(copy);
 	return rc;
@@ -378,6 +371,7 @@ static void numbers_are_exact(void **state)
 	}
 }
 
+/* What cJSON makes of the bytes is what strict.c saw in them. */
 static void strings_are_decoded(void **state)
 {
 	(void)state;
