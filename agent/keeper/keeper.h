@@ -5,6 +5,7 @@
  *	link.c     frames to and from the courier: fetch, push, confirm, news
  *	enforce.c  candidate -> plan -> apply -> confirmed or gone back; what is in force
  *	lookout.c  polls and events -> drift -> restored or reported
+ *	bpf_watch.c  BPF events
  *	journalist.c  records: composed, signed, spooled, pushed
  *	control.c  root's local commands over agent.sock
  *	era.c      what time it is
@@ -28,6 +29,7 @@
 #include "agent/measure/sockets_report.h"
 #include "agent/report/compose.h"
 #include "agent/report/spool.h"
+#include "agent/watch/bpf.h"
 #include "agent/watch/contest.h"
 #include "agent/watch/drift.h"
 #include "agent/watch/fanotify.h"
@@ -112,13 +114,14 @@ struct keeper {
 	struct contest *contest;
 	struct fanotify_source fanotify;
 	bool fanotify_on;
+	struct bpf_reader *bpf; /* NULL: no BPF here */
 	int proc_fd;
 	struct drift_event events[KEEPER_EVENTS];
 	size_t n_events;
 	size_t drifted; /* keys that differ now */
 	unsigned looks; /* of the recheck after an event */
-	ev_io fanotify_io;
-	ev_timer poll, recheck, resume;
+	ev_io fanotify_io, bpf_io;
+	ev_timer poll, recheck, resume, bpf_resume;
 
 	int control; /* listening agent.sock; -1: none */
 	ev_io control_io;
@@ -170,6 +173,15 @@ int lookout_start(struct keeper *k, int fanotify_fd, struct fault *f);
 /* Watch the keys of k->plan from now on. */
 void lookout_set(struct keeper *k);
 void lookout_stop(struct keeper *k);
+/* Somebody wrote: remember who, and (lookout_soon) look at the keys at once, after 1 and after 10 ms. */
+void lookout_event(struct keeper *k, const struct drift_event *e);
+void lookout_soon(struct keeper *k);
+
+/* bpf_watch.c */
+/* Read events from these two descriptors, when they are there (-1: not). */
+int bpf_watch_start(struct keeper *k, int ring_fd, int desk_fd, struct fault *f);
+/* "bpf" or "flooded"; k->bpf is there. */
+const char *bpf_watch_attribution(const struct keeper *k);
 
 /* journalist.c */
 int journalist_start(struct keeper *k, struct fault *f);

@@ -179,12 +179,17 @@ static void recheck_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	ev_timer_start(k->loop, &k->recheck);
 }
 
-static void recheck_soon(struct keeper *k)
+void lookout_soon(struct keeper *k)
 {
 	k->looks = 0;
 	ev_timer_stop(k->loop, &k->recheck);
 	ev_timer_set(&k->recheck, 0., 0.);
 	ev_timer_start(k->loop, &k->recheck);
+}
+
+void lookout_event(struct keeper *k, const struct drift_event *e)
+{
+	k->n_events = drift_event_add(k->events, k->n_events, KEEPER_EVENTS, e);
 }
 
 static void remember(struct keeper *k, const struct fanotify_event *e)
@@ -198,13 +203,12 @@ static void remember(struct keeper *k, const struct fanotify_event *e)
 
 	if (!e->ours || !e->name.path[0])
 		return;
-	if (k->n_events == KEEPER_EVENTS) {
-		memmove(k->events, k->events + 1, (KEEPER_EVENTS - 1) * sizeof *k->events);
-		k->n_events--;
-	}
-	struct drift_event *d = &k->events[k->n_events++];
-	*d = (struct drift_event){ .name = e->name, .knob = knowledge_find(&e->name), .at_ms = wo.event_ms };
-	writer_identify(&wo, e->pid, &d->writer);
+	struct drift_event d = { .name = e->name,
+		.knob = knowledge_find(&e->name),
+		.at_ms = wo.event_ms,
+		.source = DRIFT_FANOTIFY };
+	writer_identify(&wo, e->pid, &d.writer);
+	lookout_event(k, &d);
 }
 
 static void resume_timer(struct ev_loop *loop, ev_timer *w, int revents)
@@ -243,7 +247,7 @@ static void fanotify_ready(struct ev_loop *loop, ev_io *w, int revents)
 		log_warning("events are not available any more; the poll goes on");
 		journalist_status_soon(k);
 	}
-	recheck_soon(k);
+	lookout_soon(k);
 }
 
 int lookout_start(struct keeper *k, int fanotify_fd, struct fault *f)

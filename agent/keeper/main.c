@@ -19,7 +19,7 @@
 
 struct arguments {
 	const char *config;
-	int ipc, control, fanotify;
+	int ipc, control, fanotify, bpf_ring, bpf_desk;
 	pid_t supervisor;
 };
 
@@ -35,11 +35,17 @@ static int arguments_read(int argc, char **argv, struct arguments *ret)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "ipc", required_argument, NULL, 'i' }, { "control", required_argument, NULL, 'o' },
-		{ "fanotify", required_argument, NULL, 'f' },
+		{ "fanotify", required_argument, NULL, 'f' }, { "bpf-ring", required_argument, NULL, 'r' },
+		{ "bpf-desk", required_argument, NULL, 'd' },
 		{ "supervisor-pid", required_argument, NULL, 's' }, { NULL, 0, NULL, 0 } };
 	int opt;
 
-	*ret = (struct arguments){ .config = CONFIG_PATH, .ipc = -1, .control = -1, .fanotify = -1 };
+	*ret = (struct arguments){ .config = CONFIG_PATH,
+		.ipc = -1,
+		.control = -1,
+		.fanotify = -1,
+		.bpf_ring = -1,
+		.bpf_desk = -1 };
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		switch (opt) {
 		case 'c':
@@ -53,6 +59,12 @@ static int arguments_read(int argc, char **argv, struct arguments *ret)
 			break;
 		case 'f':
 			ret->fanotify = number(optarg);
+			break;
+		case 'r':
+			ret->bpf_ring = number(optarg);
+			break;
+		case 'd':
+			ret->bpf_desk = number(optarg);
 			break;
 		case 's':
 			ret->supervisor = number(optarg);
@@ -149,6 +161,8 @@ static int keeper_run(struct keeper *k, const struct arguments *a, struct fault 
 	int rc = lookout_start(k, a->fanotify, f);
 
 	if (!rc)
+		rc = bpf_watch_start(k, a->bpf_ring, a->bpf_desk, f);
+	if (!rc)
 		rc = journalist_start(k, f);
 	if (!rc)
 		rc = enforce_start(k, f);
@@ -171,6 +185,7 @@ static void keeper_close(struct keeper *k)
 {
 	spool_close(k->spool);
 	signkey_free(k->key);
+	bpf_reader_close(k->bpf);
 	poller_free(k->poller);
 	contest_free(k->contest);
 	plan_free(k->plan);

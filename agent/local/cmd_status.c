@@ -80,7 +80,7 @@ static int policy_line(const struct place *at, struct buf *out, struct fault *f)
 static int daemon_lines(const struct place *root, struct buf *out, struct fault *f)
 {
 	struct place status, policies, spool, item = { 0 };
-	const char *host, *server, *attribution, *confinement, *clock;
+	const char *host, *server, *attribution, *source, *coverage, *confinement, *clock;
 	int64_t drifted, first, last;
 	int rc;
 
@@ -89,6 +89,8 @@ static int daemon_lines(const struct place *root, struct buf *out, struct fault 
 	        (rc = read_object(root, "status", &status, f)) ||
 	        (rc = read_int(&status, "drifted", 0, STRICT_INT_MAX, &drifted, f)) ||
 	        (rc = read_string(&status, "attribution", 1, 64, &attribution, f)) ||
+	        (rc = read_opt_string(&status, "source", 64, &source, "", f)) ||
+	        (rc = read_opt_string(&status, "coverage", 64, &coverage, "", f)) ||
 	        (rc = read_string(&status, "confinement", 1, 64, &confinement, f)) ||
 	        (rc = read_string(&status, "clock", 1, 64, &clock, f)) ||
 	        (rc = read_object(&status, "spool", &spool, f)) ||
@@ -102,6 +104,8 @@ static int daemon_lines(const struct place *root, struct buf *out, struct fault 
 	if (!place_count(&policies))
 		buf_str(out, "  no policy\n");
 	buf_fmt(out, "  attribution %s, confinement %s, clock %s\n", attribution, confinement, clock);
+	if (*source) /* a daemon of an older version does not say */
+		buf_fmt(out, "  events from %s, coverage %s\n", source, coverage);
 	if (first && last >= first)
 		buf_fmt(out, "  records waiting for the server: %lld\n", (long long)(last - first + 1));
 	return rc;

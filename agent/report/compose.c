@@ -23,6 +23,12 @@ static const char *const mode_names[] = {
 	[SETTING_AUDIT] = "audit",
 };
 
+static const char *const source_names[] = {
+	[DRIFT_POLL] = "poll",
+	[DRIFT_FANOTIFY] = "fanotify",
+	[DRIFT_BPF] = "bpf",
+};
+
 static const char *const refusal_names[] = {
 	[REFUSAL_METADATA] = "metadata",
 	[REFUSAL_ROLLOUT] = "rollout",
@@ -137,6 +143,8 @@ static void writer_write(struct jsonw *w, const struct writer *p, bool cmdline)
 		jsonw_string(w, "cgroup", p->cgroup);
 		if (len)
 			jsonw_string_n(w, "cmdline", p->cmdline, len);
+		if (p->exe[0])
+			jsonw_string(w, "exe", p->exe);
 		chain_write(w, p);
 	}
 	jsonw_object_end(w);
@@ -153,7 +161,7 @@ void compose_drift(const struct drift *d, bool cmdline, struct buf *out)
 	value_write(&w, "new", d->new_value);
 	jsonw_string(&w, "mode", mode_names[d->mode]);
 	jsonw_string(&w, "action", drift_action_name(d->action));
-	jsonw_string(&w, "source", d->source == DRIFT_FANOTIFY ? "fanotify" : "poll");
+	jsonw_string(&w, "source", source_names[d->source]);
 	jsonw_string(&w, "policy", d->policy);
 	jsonw_int(&w, "version", d->version);
 	writer_write(&w, &d->writer, cmdline);
@@ -261,6 +269,8 @@ void compose_status(const struct compose_status *s, struct buf *out)
 	facts_write(&w, s);
 	processes_write(&w, s);
 	jsonw_string(&w, "attribution", s->attribution);
+	jsonw_string(&w, "source", s->source);
+	jsonw_string(&w, "coverage", s->coverage);
 	jsonw_string(&w, "confinement", s->confinement);
 	jsonw_string(&w, "clock", s->clock);
 	jsonw_object(&w, "spool");

@@ -15,7 +15,8 @@ struct pair_start {
 	const char *config_path;
 	const char *bin_dir;
 	int control_fd;
-	int fanotify_fd; /* -1: none */
+	int fanotify_fd;              /* -1: none */
+	int bpf_ring_fd, bpf_desk_fd; /* -1: none */
 };
 
 /* Start both with a fresh socket pair between them. On failure neither is running. */

@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/supervisor/bpf_source.h"
 #include "agent/supervisor/child.h"
 #include "agent/supervisor/dirs.h"
 #include "agent/supervisor/marks.h"
@@ -35,6 +36,7 @@ struct supervisor {
 	struct agent_config *config;
 	char bin_dir[PATH_MAX];
 	int signal_fd, lock_fd, control_fd;
+	struct bpf_source bpf;
 	struct marks marks;
 	struct pair pair;
 	enum phase phase;
@@ -110,12 +112,38 @@ static int bin_dir_find(struct supervisor *s, struct fault *f)
 	return KE_OK;
 }
 
+/* BPF, if it is allowed here. */
+static void bpf_open(struct supervisor *s)
+{
+	struct fault f = { 0 }, note = { 0 };
+	char line[512];
+
+	bpf_source_close(&s->bpf);
+	if (s->config->events != CONFIG_EVENTS_BPF)
+		return;
+	if (bpf_source_open(s->bin_dir, s->config, &s->bpf, &note, &f)) {
+		log_warning("no BPF: fanotify is the source of events reason=\"%s\"",
+		        fault_line(&f, line, sizeof line));
+		return;
+	}
+	log_info("events from BPF cgroup=%s coverage=%s types=%s lock=%s", s->bpf.where,
+	        s->bpf.whole ? "full" : "partial", s->bpf.kernel ? "yes" : "no", s->bpf.locks ? "yes" : "no");
+	if (note.code)
+		log_warning("BPF without the kernel's types: writers of other namespaces cannot be told "
+		            "apart reason=\"%s\"",
+		        fault_line(&note, line, sizeof line));
+}
+
+/* The best source, and fanotify beside it where BPF does not see every process. */
 static void watch_open(struct supervisor *s)
 {
 	struct fault f = { 0 };
 	char line[512];
 
 	marks_close(&s->marks);
+	bpf_open(s);
+	if (s->config->events == CONFIG_EVENTS_POLL || (s->bpf.link_fd >= 0 && s->bpf.whole))
+		return;
 	marks_open("/proc/sys", s->config->full_profile, &s->marks, &f);
 	if (!s->marks.group)
 		log_warning("attribution unavailable: writers of sysctls stay unknown reason=\"%s\"",
@@ -155,6 +183,7 @@ static void supervisor_close(struct supervisor *s)
 	char path[PATH_MAX];
 
 	marks_close(&s->marks);
+	bpf_source_close(&s->bpf);
 	if (s->control_fd >= 0) {
 		snprintf(path, sizeof path, "%s/agent.sock", s->config->run_dir);
 		unlink(path);
@@ -190,7 +219,9 @@ static void life_begin(struct supervisor *s)
 		.config_path = s->opt->config,
 		.bin_dir = s->bin_dir,
 		.control_fd = s->control_fd,
-		.fanotify_fd = s->marks.group ? fanotify_marks_fd(s->marks.group) : -1 };
+		.fanotify_fd = s->marks.group ? fanotify_marks_fd(s->marks.group) : -1,
+		.bpf_ring_fd = s->bpf.ring_fd,
+		.bpf_desk_fd = s->bpf.desk_fd };
 
 	if (pair_start(&how, &s->pair, &f)) {
 		pause_begin(s, 0);
@@ -331,6 +362,7 @@ int supervisor_run(const struct supervisor_options *opt, struct fault *f)
 		.signal_fd = -1,
 		.lock_fd = -1,
 		.control_fd = -1,
+		.bpf = BPF_SOURCE_NONE,
 		.marks = { .link_fd = -1 },
 		.phase = PHASE_PAUSE };
 	int rc = supervisor_open(&s, f);

@@ -76,7 +76,7 @@ static int fill(struct drift *d, const struct poll_row *r, const struct drift_ev
 		.mode = r->want.mode,
 		.action = d->action,
 		.version = r->want.version,
-		.source = by ? DRIFT_FANOTIFY : DRIFT_POLL,
+		.source = by ? by->source : DRIFT_POLL,
 		.coupled = coupled };
 	if (by)
 		d->writer = by->writer;
@@ -140,4 +140,23 @@ bool drift_event_fresh(int64_t at_ms, int64_t now_ms, int64_t interval_ms)
 {
 	/* One interval, and what a busy machine may be late by. */
 	return now_ms - at_ms <= interval_ms + 500;
+}
+
+size_t drift_event_add(struct drift_event *events, size_t n, size_t room, const struct drift_event *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct drift_event *old = &events[i];
+		if (old->writer.pid != e->writer.pid || old->source == e->source ||
+		        name_cmp(&old->name, &e->name) != 0)
+			continue;
+		if (e->source == DRIFT_BPF)
+			*old = *e;
+		return n;
+	}
+	if (n == room) {
+		memmove(events, events + 1, (room - 1) * sizeof *events);
+		n--;
+	}
+	events[n] = *e;
+	return n + 1;
 }

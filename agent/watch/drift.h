@@ -24,7 +24,7 @@ enum drift_action {
 	DRIFT_CONTESTED, /* left alone */
 };
 
-enum drift_source { DRIFT_POLL, DRIFT_FANOTIFY };
+enum drift_source { DRIFT_POLL, DRIFT_FANOTIFY, DRIFT_BPF };
 
 /* An event with its writer, as the keeper collects them between two looks at the keys. */
 struct drift_event {
@@ -32,6 +32,7 @@ struct drift_event {
 	const struct knob *knob; /* of name; NULL: unknown */
 	struct writer writer;
 	int64_t at_ms; /* boot time */
+	enum drift_source source;
 };
 
 struct drift {
@@ -68,5 +69,9 @@ const char *drift_action_name(enum drift_action a);
 int64_t drift_recheck_ms(unsigned look);
 /* May an event of AT_MS still explain a change seen at NOW_MS? Older events are to be dropped. INTERVAL_MS: of the poll. */
 bool drift_event_fresh(int64_t at_ms, int64_t now_ms, int64_t interval_ms);
+
+/* Put E behind the N events at EVENTS, of which ROOM have place: the oldest one goes when there is none. When two sources told of
+ * one write (same key, same process) the one that knows more stays: BPF. Returns the number of events then. */
+size_t drift_event_add(struct drift_event *events, size_t n, size_t room, const struct drift_event *e);
 
 #endif
