@@ -31,7 +31,7 @@ static struct poll_row row(const struct name *n, enum setting_mode mode, const c
 
 static struct drift_event event(const struct name *n, pid_t pid, enum writer_state state)
 {
-	struct drift_event e = { .name = *n, .knob = knowledge_find(n) };
+	struct drift_event e = { .name = *n, .knob = knowledge_find(n), .source = DRIFT_FANOTIFY };
 	e.writer.pid = pid;
 	e.writer.state = state;
 	return e;
