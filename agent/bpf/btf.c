@@ -9,7 +9,8 @@
 
 #include <linux/btf.h>
 
-#define BTF_DEPTH 16 /* typedefs of typedefs, unnamed structs in unnamed unions */
+#define BTF_DEPTH 16    /* typedefs of typedefs, unnamed structs in unnamed unions */
+#define BTF_STEPS 10000 /* members looked at for one name */
 
 struct btf {
 	const char *strings;
@@ -167,28 +168,36 @@ static uint32_t compound_of(const struct btf *b, uint32_t id)
 	return 0;
 }
 
-/* The member of LEN bytes of name in compound ID or in an unnamed one of it: its offset in bits and its type. */
-static bool member_find(const struct btf *b, uint32_t id, const char *name, size_t len, unsigned depth,
+struct search {
+	const char *name;
+	size_t len;
+	unsigned steps; /* left: unnamed members may hold each other, and a hostile file would never end */
+};
+
+/* The member that S names in compound ID or in an unnamed one of it: its offset in bits and its type. */
+static bool member_find(const struct btf *b, uint32_t id, struct search *s, unsigned depth,
         uint64_t *ret_bits, uint32_t *ret_type)
 {
 	struct btf_type t = type_at(b->types[id]);
 	const unsigned char *at = b->types[id] + sizeof t;
 
-	for (unsigned i = 0; i < BTF_INFO_VLEN(t.info); i++) {
+	for (unsigned i = 0; i < BTF_INFO_VLEN(t.info) && s->steps; i++, s->steps--) {
 		struct btf_member m;
 		memcpy(&m, at + i * sizeof m, sizeof m);
 		uint32_t bits = BTF_INFO_KFLAG(t.info) ? BTF_MEMBER_BIT_OFFSET(m.offset) : m.offset;
 		bool unnamed = name_is(b, m.name_off, "", 0);
 		uint32_t inner = unnamed && depth ? compound_of(b, m.type) : 0;
-		if (!unnamed && name_is(b, m.name_off, name, len)) {
+		if (!unnamed && name_is(b, m.name_off, s->name, s->len)) {
 			*ret_bits = bits;
 			*ret_type = m.type;
 			return true;
 		}
-		if (inner && member_find(b, inner, name, len, depth - 1, ret_bits, ret_type)) {
+		if (inner && member_find(b, inner, s, depth - 1, ret_bits, ret_type)) {
 			*ret_bits += bits;
 			return true;
 		}
+		if (!s->steps)
+			break;
 	}
 	return false;
 }
@@ -198,15 +207,15 @@ static int path_find(const struct btf *b, uint32_t id, const char *path, uint32_
 	uint64_t bits = 0, here;
 
 	for (;;) {
-		size_t len = strcspn(path, ".");
+		struct search s = { .name = path, .len = strcspn(path, "."), .steps = BTF_STEPS };
 		uint32_t type = 0;
-		if (!id || !member_find(b, id, path, len, BTF_DEPTH, &here, &type))
+		if (!id || !member_find(b, id, &s, BTF_DEPTH, &here, &type))
 			return KE_NOENT;
 		bits += here;
-		if (!path[len])
+		if (!path[s.len])
 			break;
 		id = compound_of(b, type);
-		path += len + 1;
+		path += s.len + 1;
 	}
 	if (bits % 8 || bits / 8 > INT32_MAX)
 		return KE_NOENT;

@@ -117,6 +117,35 @@ static void who_did_it(void **state)
 	}
 }
 
+/* Two sources tell of one write: BPF knows more, whichever comes first. */
+static void told_twice(void **state)
+{
+	(void)state;
+	struct drift_event list[3], fan = event(&fin, 10, WRITER_GONE), bpf = event(&fin, 10, WRITER_KNOWN),
+	                            other = event(&fin, 11, WRITER_KNOWN);
+	size_t n = 0;
+
+	bpf.source = DRIFT_BPF;
+	n = drift_event_add(list, n, 3, &bpf);
+	n = drift_event_add(list, n, 3, &fan);
+	assert_int_equal(n, 1);
+	assert_int_equal(list[0].source, DRIFT_BPF);
+	n = drift_event_add(list, 0, 3, &fan);
+	n = drift_event_add(list, n, 3, &bpf);
+	assert_int_equal(n, 1);
+	assert_int_equal(list[0].source, DRIFT_BPF);
+	/* Another process, another write of the same one, another key: kept. */
+	n = drift_event_add(list, n, 3, &other);
+	n = drift_event_add(list, n, 3, &bpf);
+	assert_int_equal(n, 3);
+	/* Full: the oldest goes. */
+	fan.name = forward;
+	n = drift_event_add(list, n, 3, &fan);
+	assert_int_equal(n, 3);
+	assert_int_equal(list[0].writer.pid, 11);
+	assert_string_equal(list[2].name.path, forward.path);
+}
+
 static void contested(void **state)
 {
 	(void)state;
@@ -159,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(which_rows),
 		cmocka_unit_test(who_did_it),
+		cmocka_unit_test(told_twice),
 		cmocka_unit_test(contested),
 		cmocka_unit_test(looks),
 	};
