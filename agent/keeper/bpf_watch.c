@@ -1,6 +1,6 @@
 /* bpf_watch.c — the BPF events in the keeper's loop.
  *
- * Wakes when the program wrote, asks /proc about each writer while it may still be there, and hands over to lookout.c, which
+ * Wakes when the program wrote, asks /proc for what an event does not tell, while the writer may still be there, and hands over to lookout.c, which
  * reads the keys. An event is an attempt, made before the write: so nothing is concluded from it but who may have
  * caused what the next looks find. Too many of them: the poll goes on alone for the rest of the second.
  */
@@ -22,7 +22,11 @@ static void take(struct keeper *k, const struct bpf_event *e)
 	if (!bpf_event_name(e, &d.name))
 		return;
 	d.knob = knowledge_find(&d.name);
-	writer_identify(&wo, (pid_t)e->own_pid, &d.writer);
+	/* Where the event tells nearly all, the keys need not wait for the rest. */
+	if (e->flags & BPF_EVENT_KERNEL && desk->initial)
+		writer_glance(&wo, (pid_t)e->own_pid, e->comm, &d.writer);
+	else
+		writer_identify(&wo, (pid_t)e->own_pid, &d.writer);
 	bpf_event_writer(e, desk->initial, &d.writer);
 	lookout_event(k, &d);
 }
