@@ -26,6 +26,7 @@ enum setting_mode {
 	SETTING_ENFORCE, /* apply, restore on drift */
 	SETTING_MONITOR, /* apply once, then report */
 	SETTING_AUDIT,   /* never write, only report */
+	SETTING_LOCK,    /* enforce, and refuse other writers where the host allows that */
 };
 
 struct setting {
@@ -36,7 +37,7 @@ struct setting {
 	enum setting_mode mode;
 	bool required; /* a pending or unsupported key refuses the whole plan */
 	bool optional; /* sysctl.d's "-" prefix: a missing key is no complaint */
-	bool release;  /* the value is the key's original: write it, and do not hold it afterwards. Never in documents */
+	bool release; /* the value is the key's original: write it, and do not hold it afterwards. Never in documents */
 	unsigned line; /* line in the source file, 0 when from JSON */
 };
 

@@ -102,12 +102,13 @@ static bool flags_take(struct original *k, uint32_t flags)
 
 	k->mode = mode == SETTING_MONITOR ? SETTING_MONITOR
 	          : mode == SETTING_AUDIT ? SETTING_AUDIT
+	          : mode == SETTING_LOCK  ? SETTING_LOCK
 	                                  : SETTING_ENFORCE;
 	k->required = flags & FLAG_REQUIRED;
 	k->optional = flags & FLAG_OPTIONAL;
 	k->lost = flags & FLAG_LOST;
 	return (flags & ~(FLAG_MODE | FLAG_REQUIRED | FLAG_OPTIONAL | FLAG_LOST)) == 0 &&
-	       mode <= SETTING_AUDIT;
+	       mode <= SETTING_LOCK;
 }
 
 int originals_encode(const struct originals *o, char **ret, size_t *ret_len)

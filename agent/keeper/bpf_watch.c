@@ -28,7 +28,10 @@ static void take(struct keeper *k, const struct bpf_event *e)
 	else
 		writer_identify(&wo, (pid_t)e->own_pid, &d.writer);
 	bpf_event_writer(e, desk->initial, &d.writer);
-	lookout_event(k, &d);
+	if (e->flags & BPF_EVENT_REFUSED)
+		lock_refused(k, &d, e->value);
+	else
+		lookout_event(k, &d);
 }
 
 static void resume_timer(struct ev_loop *loop, ev_timer *w, int revents)

@@ -314,6 +314,7 @@ void journalist_status_body(struct keeper *k, struct buf *out)
 	                : !k->fanotify_on     ? "unavailable"
 	                : k->fanotify.flooded ? "flooded"
 	                                      : "fanotify";
+	s.locked = (int64_t)k->n_locked;
 	s.coverage = k->bpf && bpf_reader_desk(k->bpf)->whole ? "full" : "partial";
 	s.confinement = k->confinement;
 	s.clock = era_state(k);

@@ -6,6 +6,7 @@
  *	enforce.c  candidate -> plan -> apply -> confirmed or gone back; what is in force
  *	lookout.c  polls and events -> drift -> restored or reported
  *	bpf_watch.c  BPF events
+ *	lock.c     locked keys, and records of who was refused
  *	journalist.c  records: composed, signed, spooled, pushed
  *	control.c  root's local commands over agent.sock
  *	era.c      what time it is
@@ -115,6 +116,8 @@ struct keeper {
 	struct fanotify_source fanotify;
 	bool fanotify_on;
 	struct bpf_reader *bpf; /* NULL: no BPF here */
+	struct lock_row *locks; /* refused writers; NULL: none so far */
+	size_t n_locked;        /* keys that are locked now */
 	int proc_fd;
 	struct drift_event events[KEEPER_EVENTS];
 	size_t n_events;
@@ -182,6 +185,14 @@ void lookout_soon(struct keeper *k);
 int bpf_watch_start(struct keeper *k, int ring_fd, int desk_fd, struct fault *f);
 /* "bpf" or "flooded"; k->bpf is there. */
 const char *bpf_watch_attribution(const struct keeper *k);
+
+/* lock.c */
+/* Lock those of the N keys at WANTS whose mode says so, and no others. */
+void lock_set(struct keeper *k, const struct poll_want *wants, size_t n);
+/* A write to locked key E->name was refused: VALUE. Recorded, at most once a minute for each key. */
+void lock_refused(struct keeper *k, const struct drift_event *e, const char *value);
+/* Record those that were counted and not told, when it is time. */
+void lock_tell(struct keeper *k);
 
 /* journalist.c */
 int journalist_start(struct keeper *k, struct fault *f);

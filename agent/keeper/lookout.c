@@ -162,6 +162,7 @@ static void poll_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	look(w->data);
+	lock_tell(w->data);
 	poll_again(w->data);
 }
 
@@ -311,6 +312,8 @@ void lookout_set(struct keeper *k)
 	}
 	if (!wants || poller_set(k->poller, wants, n))
 		log_error("the keys cannot be watched: %s", err_text(KE_NOMEM));
+	else
+		lock_set(k, wants, n);
 	free(wants);
 	look(k);
 	poll_again(k);

@@ -185,7 +185,10 @@ static void keeper_close(struct keeper *k)
 {
 	spool_close(k->spool);
 	signkey_free(k->key);
+	if (k->bpf)
+		lock_set(k, NULL, 0);
 	bpf_reader_close(k->bpf);
+	free(k->locks);
 	poller_free(k->poller);
 	contest_free(k->contest);
 	plan_free(k->plan);

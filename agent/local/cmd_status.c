@@ -81,7 +81,7 @@ static int daemon_lines(const struct place *root, struct buf *out, struct fault 
 {
 	struct place status, policies, spool, item = { 0 };
 	const char *host, *server, *attribution, *source, *coverage, *confinement, *clock;
-	int64_t drifted, first, last;
+	int64_t drifted, first, last, locked;
 	int rc;
 
 	if ((rc = read_string(root, "host", 1, 255, &host, f)) ||
@@ -89,6 +89,7 @@ static int daemon_lines(const struct place *root, struct buf *out, struct fault 
 	        (rc = read_object(root, "status", &status, f)) ||
 	        (rc = read_int(&status, "drifted", 0, STRICT_INT_MAX, &drifted, f)) ||
 	        (rc = read_string(&status, "attribution", 1, 64, &attribution, f)) ||
+	        (rc = read_opt_int(&status, "locked", 0, STRICT_INT_MAX, &locked, 0, f)) ||
 	        (rc = read_opt_string(&status, "source", 64, &source, "", f)) ||
 	        (rc = read_opt_string(&status, "coverage", 64, &coverage, "", f)) ||
 	        (rc = read_string(&status, "confinement", 1, 64, &confinement, f)) ||
@@ -106,6 +107,8 @@ static int daemon_lines(const struct place *root, struct buf *out, struct fault 
 	buf_fmt(out, "  attribution %s, confinement %s, clock %s\n", attribution, confinement, clock);
 	if (*source) /* a daemon of an older version does not say */
 		buf_fmt(out, "  events from %s, coverage %s\n", source, coverage);
+	if (locked)
+		buf_fmt(out, "  %lld keys locked\n", (long long)locked);
 	if (first && last >= first)
 		buf_fmt(out, "  records waiting for the server: %lld\n", (long long)(last - first + 1));
 	return rc;

@@ -21,6 +21,7 @@ static const char *const mode_names[] = {
 	[SETTING_ENFORCE] = "enforce",
 	[SETTING_MONITOR] = "monitor",
 	[SETTING_AUDIT] = "audit",
+	[SETTING_LOCK] = "lock",
 };
 
 static const char *const source_names[] = {
@@ -167,6 +168,8 @@ void compose_drift(const struct drift *d, bool cmdline, struct buf *out)
 	writer_write(&w, &d->writer, cmdline);
 	if (d->coupled)
 		name_write(&w, "coupled_with", &d->coupled_with);
+	if (d->attempts)
+		jsonw_int(&w, "attempts", d->attempts);
 	jsonw_object_end(&w);
 }
 
@@ -271,6 +274,7 @@ void compose_status(const struct compose_status *s, struct buf *out)
 	jsonw_string(&w, "attribution", s->attribution);
 	jsonw_string(&w, "source", s->source);
 	jsonw_string(&w, "coverage", s->coverage);
+	jsonw_int(&w, "locked", s->locked);
 	jsonw_string(&w, "confinement", s->confinement);
 	jsonw_string(&w, "clock", s->clock);
 	jsonw_object(&w, "spool");

@@ -15,6 +15,7 @@ static const char *const action_names[] = {
 	[DRIFT_RESTORE_FAILED] = "restore_failed",
 	[DRIFT_REPORTED] = "reported",
 	[DRIFT_CONTESTED] = "contested",
+	[DRIFT_REFUSED] = "refused",
 };
 
 const char *drift_action_name(enum drift_action a)
@@ -52,7 +53,7 @@ static bool decide(const struct poll_row *r, struct contest *contest, int64_t no
 {
 	if (!r->differs)
 		return false;
-	if (r->want.mode != SETTING_ENFORCE) {
+	if (r->want.mode != SETTING_ENFORCE && r->want.mode != SETTING_LOCK) {
 		*ret = DRIFT_REPORTED;
 		return r->changed || !r->before;
 	}

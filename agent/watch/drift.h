@@ -22,6 +22,7 @@ enum drift_action {
 	DRIFT_RESTORE_FAILED,
 	DRIFT_REPORTED,  /* monitor, audit: nothing to do */
 	DRIFT_CONTESTED, /* left alone */
+	DRIFT_REFUSED,   /* did not happen: the key is locked; new_value is what was tried */
 };
 
 enum drift_source { DRIFT_POLL, DRIFT_FANOTIFY, DRIFT_BPF };
@@ -47,6 +48,7 @@ struct drift {
 	struct writer writer; /* state WRITER_UNKNOWN when nobody is known */
 	bool coupled;
 	struct name coupled_with; /* the key whose write changed this one */
+	int64_t attempts;         /* DRIFT_REFUSED: writes since the record before; else 0 */
 };
 
 struct drift_list {
@@ -61,7 +63,7 @@ struct drift_list {
 int drift_judge(const struct poll_row *rows, size_t n, const struct drift_event *events, size_t n_events,
         struct contest *contest, int64_t now, struct drift_list *ret);
 void drift_list_clear(struct drift_list *l);
-/* "restored", "reported", "contested", "restore_failed", as in records ("restore" for one still to do). */
+/* "restored", "reported", "contested", "restore_failed", "refused", as in records ("restore" for one still to do). */
 const char *drift_action_name(enum drift_action a);
 
 /* How many milliseconds after an event the keys are to be read again for the LOOK-th time (0-based): an event can come

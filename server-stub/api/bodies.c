@@ -73,14 +73,16 @@ static int read_writer(const struct place *body, struct place *ret, struct fault
 static int read_drift(const struct place *at, struct body *b, struct fault *f)
 {
 	static const char *const known[] = { "key", "wanted", "old", "new", "mode", "action", "source",
-		"policy", "version", "writer", "coupled_with", NULL };
-	static const char *const modes[] = { "enforce", "monitor", "audit", NULL };
-	static const char *const actions[] = { "restored", "reported", "contested", "restore_failed", NULL };
+		"policy", "version", "writer", "coupled_with", "attempts", NULL };
+	static const char *const modes[] = { "enforce", "monitor", "audit", "lock", NULL };
+	static const char *const actions[] = { "restored", "reported", "contested", "restore_failed",
+		"refused", NULL };
 	static const char *const sources[] = { "bpf", "fanotify", "poll", NULL };
 	struct store_drift_in d = { 0 };
 	unsigned mode, action, source;
 	struct place writer;
 	const char *coupled;
+	int64_t attempts;
 	int rc;
 
 	if ((rc = read_members(at, known, f)) || (rc = read_string(at, "key", 1, NAME_LEN, &d.key, f)) ||
@@ -94,6 +96,7 @@ static int read_drift(const struct place *at, struct body *b, struct fault *f)
 	        (rc = read_opt_int(at, "version", 0, STRICT_INT_MAX, &d.version, 0, f)) ||
 	        (rc = read_writer(at, &writer, f)) ||
 	        (rc = read_opt_string(at, "coupled_with", NAME_LEN, &coupled, "", f)) ||
+	        (rc = read_opt_int(at, "attempts", 1, STRICT_INT_MAX, &attempts, 1, f)) ||
 	        (rc = object_text(&writer, &b->json, f)))
 		return rc;
 	d.mode = modes[mode];

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define PATIENCE_US 2000000
-#define PAUSE_US    30000
+#define PAUSE_US    150000 /* the agent has signed, synced and sent its record by then */
 
 static int64_t now_us(void)
 {

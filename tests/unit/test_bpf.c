@@ -395,8 +395,14 @@ static void in_child(void (*test)(void))
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	rmdir(dir);
 	memcpy(dir + sizeof dir - 7, "XXXXXX", 6);
-	for (int i = 0; i < 100 && rmdir(group); i++)
-		usleep(20000);
+	static const char *const below[] = { "exempt/a/b", "exempt/a", "exempt", "beside", "." };
+	for (size_t i = 0; i < sizeof below / sizeof *below; i++) {
+		char path[sizeof group + 32];
+		snprintf(path, sizeof path, strcmp(below[i], ".") == 0 ? "%s" : "%s/%s", group, below[i]);
+		/* Who ended is on his way out a little longer. */
+		for (int n = 0; n < 100 && rmdir(path) && errno == EBUSY; n++)
+			usleep(20000);
+	}
 	assert_int_not_equal(access(group, F_OK), 0);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
@@ -427,6 +433,129 @@ static void test_plain(void)
 	world_close(&w);
 }
 
+#define WRITE(VALUE) "echo " VALUE " >" FILE_OF_KEY
+#define HOLDS(VALUE) "[ $(cat " FILE_OF_KEY ") = " VALUE " ]"
+
+/* Who is refused when KEY is locked for everybody but us. All these run in our control group. */
+static const struct lock_case {
+	const char *remark, *command;
+	bool refused;
+} lock_cases[] = {
+	{ "shell", WRITE("41"), true },
+	{ "sysctl", "sysctl -qw net.ipv4.tcp_fin_timeout=42", true },
+	{ "the value that it has", WRITE("60"), true },
+	{ "own procfs", "unshare --mount --pid --fork --mount-proc sh -c '" WRITE("43") "'", true },
+	{ "our key's descriptor in another network namespace",
+	        "exec 3<>" FILE_OF_KEY "; unshare --net sh -c 'echo 44 >&3'", true },
+	{ "another namespace's key of that name", "unshare --net sh -c '" WRITE("45") " && " HOLDS("45") "'",
+	        false },
+	{ "another key", "echo 1 >/proc/sys/net/ipv4/ip_forward", false },
+	{ "reading", "cat " FILE_OF_KEY " >/dev/null", false },
+	{ "an exempt control group", "echo $$ >$G/exempt/cgroup.procs && " WRITE("60"), false },
+	{ "one below it", "echo $$ >$G/exempt/a/b/cgroup.procs && " WRITE("60"), false },
+	{ "one beside it", "echo $$ >$G/beside/cgroup.procs && " WRITE("47"), true },
+};
+
+static void refusals(struct world *w)
+{
+	for (size_t i = 0; i < sizeof lock_cases / sizeof *lock_cases; i++) {
+		const struct lock_case *c = &lock_cases[i];
+		int status = run(c->command);
+		unsigned refused = 0;
+		collect(w);
+		for (size_t j = 0; j < w->n; j++)
+			refused += (w->events[j].flags & BPF_EVENT_REFUSED) &&
+			           strcmp(w->events[j].name, KEY) == 0 && w->events[j].comm[0];
+		if ((status != 0) != c->refused || refused != c->refused || run(HOLDS("60"))) {
+			fprintf(stderr, "%s: status %d refused %u\n", c->remark, status, refused);
+			_exit(1);
+		}
+	}
+}
+
+static void make_groups(void)
+{
+	static const char *const names[] = { "exempt", "exempt/a", "exempt/a/b", "beside" };
+	char path[sizeof group + 32];
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		snprintf(path, sizeof path, "%s/%s", group, names[i]);
+		CHECK(mkdir(path, 0755) == 0);
+	}
+}
+
+static void test_locks(void)
+{
+	char exempt_path[sizeof group + 32];
+	const char *const exempt[] = { exempt_path };
+	const struct load_options o = { .locks = true, .exempt = exempt, .n_exempt = 1 };
+	const struct name key = { KEY };
+	struct world w = { 0 };
+	char own[] = "60";
+
+	make_groups();
+	setenv("G", group, 1);
+	snprintf(exempt_path, sizeof exempt_path, "%s/exempt", group);
+	world_open(&w, &o);
+	CHECK(w.loaded.locks && bpf_reader_desk(w.reader)->locks);
+	int fd = open(FILE_OF_KEY, O_RDWR | O_CLOEXEC);
+	CHECK(fd >= 0 && pwrite(fd, own, 2, 0) == 2);
+	collect(&w);
+	CHECK(bpf_lock_set(w.reader, &key, 1, getpid()) == 0);
+	CHECK(pwrite(fd, own, 2, 0) == 2); /* ourselves */
+	collect(&w);
+	refusals(&w);
+	/* Somebody else than us may write. */
+	CHECK(bpf_lock_set(w.reader, &key, 1, 1) == 0);
+	CHECK(pwrite(fd, own, 2, 0) < 0 && errno == EPERM);
+	/* A full ring is no way around. */
+	for (unsigned i = 0; i < BPF_RING_BYTES / sizeof(struct bpf_event) + 10; i++)
+		CHECK(pwrite(fd, own, 2, 0) < 0);
+	CHECK(bpf_reader_desk(w.reader)->lost >= 10);
+	/* Given free; and gone with the link. */
+	CHECK(bpf_lock_set(w.reader, NULL, 0, 1) == 0 && pwrite(fd, own, 2, 0) == 2);
+	CHECK(bpf_lock_set(w.reader, &key, 1, 1) == 0 && pwrite(fd, own, 2, 0) < 0);
+	close(w.loaded.link_fd);
+	w.loaded.link_fd = -1;
+	CHECK(pwrite(fd, own, 2, 0) == 2);
+	close(fd);
+	world_close(&w);
+}
+
+static void who_is_refused(void **state)
+{
+	(void)state;
+	in_child(test_locks);
+}
+
+/* As many as the table takes, and not more; never half of them. */
+static void test_lock_table(void)
+{
+	static struct name keys[BPF_LOCK_SLOTS];
+	const struct load_options o = { .locks = true }, plain = { .plain = true };
+	struct world w = { 0 };
+
+	for (size_t i = 0; i < BPF_LOCK_SLOTS; i++)
+		snprintf(keys[i].path, sizeof keys[i].path, "net/ipv4/conf/eth%zu/rp_filter", i);
+	world_open(&w, &o);
+	CHECK(bpf_lock_set(w.reader, keys, 300, 1) == 0 && bpf_reader_desk(w.reader)->n_locked == 300);
+	CHECK(bpf_lock_set(w.reader, keys, BPF_LOCK_SLOTS, 1) == KE_TOOBIG &&
+	        bpf_reader_desk(w.reader)->n_locked == 0);
+	memset(keys[0].path, 'a', BPF_NAME_ROOM);
+	CHECK(bpf_lock_set(w.reader, keys, 1, 1) == KE_TOOBIG);
+	world_close(&w);
+	world_open(&w, &plain);
+	CHECK(bpf_lock_set(w.reader, keys + 1, 1, 1) == KE_UNSUPPORTED &&
+	        bpf_lock_set(w.reader, NULL, 0, 1) == 0);
+	world_close(&w);
+}
+
+static void lock_table(void **state)
+{
+	(void)state;
+	in_child(test_lock_table);
+}
+
 static void who_sees_which_writer(void **state)
 {
 	(void)state;
@@ -447,6 +576,8 @@ int main(void)
 		cmocka_unit_test(deep_cgroup),
 		cmocka_unit_test(who_sees_which_writer),
 		cmocka_unit_test(without_types),
+		cmocka_unit_test(who_is_refused),
+		cmocka_unit_test(lock_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

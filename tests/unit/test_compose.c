@@ -227,7 +227,7 @@ static void a_status(void **state)
 	        "\"processes\":[{\"name\":"
 	        "\"keeper\",\"pid\":10,\"uid\":990,\"cap_eff\":\"0000000000001000\",\"no_new_privs\":1,"
 	        "\"seccomp\":2}],"
-	        "\"attribution\":\"fanotify\",\"source\":\"bpf\",\"coverage\":\"partial\",\"confinement\":"
+	        "\"attribution\":\"fanotify\",\"source\":\"bpf\",\"coverage\":\"partial\",\"locked\":0,\"confinement\":"
 	        "\"full\",\"clock\":\"ok\",\"spool\":{\"first_"
 	        "seq\":1,"
 	        "\"last_seq\":9,\"bytes\":4096}}");
