@@ -16,7 +16,7 @@ if [ -z "${KEDGE_CGROUP:-}" ]; then
 	rc=0
 	sh -c 'echo $$ >"$KEDGE_CGROUP/cgroup.procs" && exec unshare --cgroup --mount -- "$@"' sh "$0" "$@" || rc=$?
 	# What was killed with the test may still be on its way out.
-	for _ in $(seq 100); do rmdir "$KEDGE_CGROUP" 2>/dev/null && break; sleep 0.1; done
+	for _ in $(seq 100); do find "$KEDGE_CGROUP" -depth -type d -exec rmdir {} + 2>/dev/null; [ -e "$KEDGE_CGROUP" ] || break; sleep 0.1; done
 	exit $rc
 fi
 # In place of what shows the machine's: the same hierarchy, seen from our control group.
