@@ -129,8 +129,12 @@ static void take_task(struct code *c, const struct program_options *opt)
 			find_own_pid(c, opt);
 		return;
 	}
-	code_call(c, BPF_FUNC_get_current_pid_tgid);
-	code_op_value(c, BPF_RSH, R0, 32);
+	if (opt->offsets) {
+		read32(c, R7, (int32_t)opt->offsets->task_tgid);
+	} else {
+		code_call(c, BPF_FUNC_get_current_pid_tgid);
+		code_op_value(c, BPF_RSH, R0, 32);
+	}
 	code_store(c, BPF_DW, FP, SLOT_OWN_PID, R0);
 }
 
@@ -244,21 +248,24 @@ static void slot_to_event(struct code *c, enum slot s, int16_t off)
 	code_store(c, BPF_W, R9, off, R0);
 }
 
-static void fill_plain(struct code *c)
+/* What helpers tell. Kernels before 6.1 have these two for other programs only: with the kernel's types they are not needed. */
+static void fill_task_plain(struct code *c)
 {
-	code_call(c, BPF_FUNC_ktime_get_ns);
-	code_store(c, BPF_DW, R9, EVENT(at_ns), R0);
-	code_call(c, BPF_FUNC_get_current_cgroup_id);
-	code_store(c, BPF_DW, R9, EVENT(cgroup_id), R0);
 	code_call(c, BPF_FUNC_get_current_pid_tgid);
 	code_op_value(c, BPF_RSH, R0, 32);
 	code_store(c, BPF_W, R9, EVENT(pid), R0);
-	code_call(c, BPF_FUNC_get_current_uid_gid);
-	code_store(c, BPF_W, R9, EVENT(uid), R0);
 	code_move(c, R1, R9);
 	code_op_value(c, BPF_ADD, R1, EVENT(comm));
 	code_set(c, R2, BPF_COMM_ROOM);
 	code_call(c, BPF_FUNC_get_current_comm);
+}
+
+static void fill_always(struct code *c)
+{
+	code_call(c, BPF_FUNC_ktime_get_ns);
+	code_store(c, BPF_DW, R9, EVENT(at_ns), R0);
+	code_call(c, BPF_FUNC_get_current_uid_gid);
+	code_store(c, BPF_W, R9, EVENT(uid), R0);
 	for (int off = 0; off < BPF_NAME_ROOM; off += 8) {
 		code_load(c, BPF_DW, R0, FP, (int16_t)(SLOT_NAME + off));
 		code_store(c, BPF_DW, R9, (int16_t)(EVENT(name) + off), R0);
@@ -306,6 +313,8 @@ static void fill_cgroup(struct code *c, const struct program_offsets *o)
 	follow(c, R8, R7, o->task_cgroups);
 	follow(c, R8, R8, o->css_cgroup);
 	follow(c, R8, R8, o->cgroup_kn);
+	follow(c, R3, R8, o->kn_id);
+	code_store(c, BPF_DW, R9, EVENT(cgroup_id), R3);
 	for (int i = 0; i < BPF_CGROUP_LEVELS; i++) {
 		fill_text(c, (int16_t)(EVENT(cgroup) + i * BPF_CGROUP_ROOM), BPF_CGROUP_ROOM, R8, o->kn_name,
 		        true);
@@ -327,6 +336,9 @@ static void fill_parents(struct code *c, const struct program_offsets *o)
 
 static void fill_kernel(struct code *c, const struct program_offsets *o)
 {
+	read32(c, R7, (int32_t)o->task_tgid);
+	code_store(c, BPF_W, R9, EVENT(pid), R0);
+	fill_text(c, EVENT(comm), BPF_COMM_ROOM, R7, o->task_comm, false);
 	code_set(c, R0, -1);
 	if (o->task_loginuid)
 		read32(c, R7, (int32_t)o->task_loginuid);
@@ -358,9 +370,11 @@ int program_make(const struct program_options *opt, struct code *ret)
 	if (opt->offsets && opt->locks)
 		judge_lock(c, opt);
 	full = reserve(c, opt);
-	fill_plain(c);
+	fill_always(c);
 	if (opt->offsets)
 		fill_kernel(c, opt->offsets);
+	else
+		fill_task_plain(c);
 	code_move(c, R1, R9);
 	code_set(c, R2, 0);
 	code_call(c, BPF_FUNC_ringbuf_submit);

@@ -30,8 +30,8 @@ enum bpf_event_flag {
 
 /* One write, before the kernel's handler runs: an attempt. */
 struct bpf_event {
-	uint64_t at_ns; /* CLOCK_MONOTONIC */
-	uint64_t cgroup_id;
+	uint64_t at_ns;      /* CLOCK_MONOTONIC */
+	uint64_t cgroup_id;  /* BPF_EVENT_KERNEL, as what stands further below */
 	uint32_t flags;      /* enum bpf_event_flag */
 	uint32_t pid;        /* process, as the initial pid namespace numbers it */
 	uint32_t uid;        /* initial user namespace */

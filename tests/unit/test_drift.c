@@ -52,6 +52,8 @@ static void which_rows(void **state)
 		{ "enforced, changed", SETTING_ENFORCE, "30", "60", true, DRIFT_RESTORE },
 		{ "enforced, still wrong", SETTING_ENFORCE, "60", "60", true, DRIFT_RESTORE },
 		{ "enforced, first look", SETTING_ENFORCE, NULL, "60", true, DRIFT_RESTORE },
+		{ "locked, changed by who is exempt", SETTING_LOCK, "30", "60", true, DRIFT_RESTORE },
+		{ "locked, as wanted", SETTING_LOCK, "30", "30", false, 0 },
 		{ "monitored, changed", SETTING_MONITOR, "30", "60", true, DRIFT_REPORTED },
 		{ "monitored, still wrong: said already", SETTING_MONITOR, "60", "60", false, 0 },
 		{ "monitored, wrong in another way", SETTING_MONITOR, "60", "61", true, DRIFT_REPORTED },

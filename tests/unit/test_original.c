@@ -33,6 +33,7 @@ static struct originals *sample(void)
 	assert_int_equal(originals_note(o, &c, NULL, &row), 0);
 	row->wanted = strdup("1");
 	row->optional = true;
+	row->mode = SETTING_LOCK;
 	assert_int_equal(originals_note(o, &d, "1", NULL), 0);
 	return o;
 }
