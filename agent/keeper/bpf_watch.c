@@ -4,6 +4,7 @@
  * reads the keys. An event is an attempt, made before the write: so nothing is concluded from it but who may have
  * caused what the next looks find. Too many of them: the poll goes on alone for the rest of the second.
  */
+#include <stdio.h>
 #include <unistd.h>
 
 #include "agent/keeper/keeper.h"
@@ -21,6 +22,7 @@ static void take(struct keeper *k, const struct bpf_event *e)
 
 	if (!bpf_event_name(e, &d.name))
 		return;
+	snprintf(d.value, sizeof d.value, "%s", e->value);
 	d.knob = knowledge_find(&d.name);
 	/* Where the event tells nearly all, the keys need not wait for the rest. */
 	if (e->flags & BPF_EVENT_KERNEL && desk->initial)
@@ -83,5 +85,5 @@ int bpf_watch_start(struct keeper *k, int ring_fd, int desk_fd, struct fault *f)
 
 const char *bpf_watch_attribution(const struct keeper *k)
 {
-	return bpf_reader_flooded(k->bpf) ? "flooded" : "bpf";
+	return bpf_reader_flooded(k->bpf, clock_boot_ms(k->clock)) ? "flooded" : "bpf";
 }

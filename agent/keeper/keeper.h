@@ -180,6 +180,9 @@ void lookout_stop(struct keeper *k);
 void lookout_event(struct keeper *k, const struct drift_event *e);
 void lookout_soon(struct keeper *k);
 
+/* "fanotify" or "flooded", for k->fanotify_on. */
+const char *lookout_attribution(const struct keeper *k);
+
 /* bpf_watch.c */
 /* Read events from these two descriptors, when they are there (-1: not). */
 int bpf_watch_start(struct keeper *k, int ring_fd, int desk_fd, struct fault *f);

@@ -277,6 +277,13 @@ int lookout_start(struct keeper *k, int fanotify_fd, struct fault *f)
 	return KE_OK;
 }
 
+const char *lookout_attribution(const struct keeper *k)
+{
+	/* Nobody reads when nothing comes any more. */
+	return k->fanotify.flooded && clock_boot_ms(k->clock) - k->fanotify.second_ms < 2000 ? "flooded"
+	                                                                                     : "fanotify";
+}
+
 void lookout_stop(struct keeper *k)
 {
 	ev_timer_stop(k->loop, &k->poll);

@@ -81,9 +81,10 @@ const struct bpf_desk *bpf_reader_desk(const struct bpf_reader *r)
 	return r->desk;
 }
 
-bool bpf_reader_flooded(const struct bpf_reader *r)
+bool bpf_reader_flooded(const struct bpf_reader *r, int64_t now_ms)
 {
-	return r->flooded;
+	/* Nobody reads when nothing comes any more. */
+	return r->flooded && now_ms - r->second_ms < 2000;
 }
 
 static unsigned budget_left(struct bpf_reader *r, int64_t now_ms)

@@ -27,8 +27,8 @@ int bpf_reader_open(int ring_fd, int desk_fd, struct bpf_reader **ret, struct fa
 void bpf_reader_close(struct bpf_reader *r);
 /* The shared page. */
 const struct bpf_desk *bpf_reader_desk(const struct bpf_reader *r);
-/* Was the budget used up in this or the last second? */
-bool bpf_reader_flooded(const struct bpf_reader *r);
+/* Was the budget used up in this or the last second? NOW_MS: boot time. */
+bool bpf_reader_flooded(const struct bpf_reader *r, int64_t now_ms);
 
 enum bpf_news {
 	BPF_POLL_NOW = 1, /* events were lost or not understood: nobody knows what changed */

@@ -16,6 +16,8 @@
 #include "agent/watch/poll.h"
 #include "agent/watch/writer.h"
 
+#define DRIFT_VALUE_ROOM 128
+
 enum drift_action {
 	DRIFT_RESTORE, /* to do: compare, write, read back; then one of the next two */
 	DRIFT_RESTORED,
@@ -34,6 +36,7 @@ struct drift_event {
 	struct writer writer;
 	int64_t at_ms; /* boot time */
 	enum drift_source source;
+	char value[DRIFT_VALUE_ROOM]; /* what was to be written, as it came; "": not known */
 };
 
 struct drift {

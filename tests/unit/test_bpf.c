@@ -339,14 +339,16 @@ static void too_many(struct world *w)
 		all += (unsigned)n;
 	} while (got & BPF_MORE);
 	CHECK((news & BPF_POLL_NOW) && (news & BPF_FLOODED) && all == BPF_BUDGET && resume == now + 1000);
-	CHECK(bpf_reader_flooded(w->reader) && bpf_reader_desk(w->reader)->lost >= 10);
+	CHECK(bpf_reader_flooded(w->reader, now) && bpf_reader_flooded(w->reader, now + 1999));
+	CHECK(!bpf_reader_flooded(w->reader, now + 2000)); /* and nothing comes any more */
+	CHECK(bpf_reader_desk(w->reader)->lost >= 10);
 	CHECK(poll(&p, 1, 0) == 0);
 	/* It goes on in the next second. */
 	CHECK(pwrite(fd, one, 1, 0) == 1);
 	CHECK(bpf_reader_read(w->reader, now + 1000, w->events, EVENTS, &n, &resume) == 0 && n == 1);
-	CHECK(bpf_reader_flooded(w->reader)); /* the last second was */
+	CHECK(bpf_reader_flooded(w->reader, now + 1000)); /* the last second was */
 	CHECK(bpf_reader_read(w->reader, now + 2000, w->events, EVENTS, &n, &resume) == 0 && n == 0);
-	CHECK(!bpf_reader_flooded(w->reader));
+	CHECK(!bpf_reader_flooded(w->reader, now + 2000));
 	close(fd);
 }
 

@@ -89,6 +89,11 @@ static void who_did_it(void **state)
 	struct drift_event up = event(&forward, 20, WRITER_KNOWN), up2 = event(&forward, 21, WRITER_GONE);
 	struct drift_event own = event(&all_forwarding, 1, WRITER_OURSELVES),
 	                   other = event(&fin, 30, WRITER_KNOWN);
+	/* Written values, as BPF tells them; the key holds 0 now. */
+	struct drift_event zero = event(&all_forwarding, 40, WRITER_KNOWN),
+	                   nonsense = event(&all_forwarding, 41, WRITER_KNOWN);
+	snprintf(zero.value, sizeof zero.value, "0\n");
+	snprintf(nonsense.value, sizeof nonsense.value, "none\n");
 	const struct {
 		const char *remark;
 		struct drift_event events[3];
@@ -103,6 +108,10 @@ static void who_did_it(void **state)
 		{ "we ourselves explain nothing", { own }, 1, 0, false },
 		{ "a foreign write under ours", { up, own }, 2, 20, true },
 		{ "a write to something else", { other }, 1, 0, false },
+		{ "who wrote what is there, not a later attempt that the kernel refused", { zero, nonsense },
+		        2, 40, false },
+		{ "nor one whose value is not known", { zero, a }, 2, 40, false },
+		{ "nobody wrote just that: the newest", { a, nonsense }, 2, 41, false },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct poll_row r = row(&all_forwarding, SETTING_MONITOR, "30", "0");
