@@ -68,19 +68,23 @@ static void ready(struct ev_loop *loop, ev_io *w, int revents)
 	lookout_soon(k);
 }
 
-int bpf_watch_start(struct keeper *k, int ring_fd, int desk_fd, struct fault *f)
+void bpf_watch_start(struct keeper *k, int ring_fd, int desk_fd)
 {
+	struct fault f = { 0 };
+	char line[512];
+
 	if (ring_fd < 0 || desk_fd < 0)
-		return KE_OK;
-	int rc = bpf_reader_open(ring_fd, desk_fd, &k->bpf, f);
-	if (rc)
-		return rc;
+		return;
+	if (bpf_reader_open(ring_fd, desk_fd, &k->bpf, &f)) {
+		log_warning("no events from BPF; the poll goes on reason=\"%s\"",
+		        fault_line(&f, line, sizeof line));
+		return;
+	}
 	close(desk_fd); /* the mapping stays */
 	ev_init(&k->bpf_resume, resume_timer);
 	ev_io_init(&k->bpf_io, ready, ring_fd, EV_READ);
 	k->bpf_resume.data = k->bpf_io.data = k;
 	ev_io_start(k->loop, &k->bpf_io);
-	return KE_OK;
 }
 
 const char *bpf_watch_attribution(const struct keeper *k)

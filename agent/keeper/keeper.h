@@ -184,8 +184,8 @@ void lookout_soon(struct keeper *k);
 const char *lookout_attribution(const struct keeper *k);
 
 /* bpf_watch.c */
-/* Read events from these two descriptors, when they are there (-1: not). */
-int bpf_watch_start(struct keeper *k, int ring_fd, int desk_fd, struct fault *f);
+/* Read events from these two descriptors, when they are there (-1: not). Without them, and when they cannot be mapped, k->bpf stays NULL. */
+void bpf_watch_start(struct keeper *k, int ring_fd, int desk_fd);
 /* "bpf" or "flooded"; k->bpf is there. */
 const char *bpf_watch_attribution(const struct keeper *k);
 

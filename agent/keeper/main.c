@@ -161,7 +161,7 @@ static int keeper_run(struct keeper *k, const struct arguments *a, struct fault 
 	int rc = lookout_start(k, a->fanotify, f);
 
 	if (!rc)
-		rc = bpf_watch_start(k, a->bpf_ring, a->bpf_desk, f);
+		bpf_watch_start(k, a->bpf_ring, a->bpf_desk);
 	if (!rc)
 		rc = journalist_start(k, f);
 	if (!rc)
