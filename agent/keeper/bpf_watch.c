@@ -84,6 +84,7 @@ void bpf_watch_start(struct keeper *k, int ring_fd, int desk_fd)
 	ev_init(&k->bpf_resume, resume_timer);
 	ev_io_init(&k->bpf_io, ready, ring_fd, EV_READ);
 	k->bpf_resume.data = k->bpf_io.data = k;
+	ev_set_priority(&k->bpf_io, 1); /* before fanotify, which need not ask about the same writer again */
 	ev_io_start(k->loop, &k->bpf_io);
 }
 

@@ -202,7 +202,7 @@ static void remember(struct keeper *k, const struct fanotify_event *e)
 		.n_own = sizeof own / sizeof own[0],
 		.event_ms = clock_boot_ms(k->clock) };
 
-	if (!e->ours || !e->name.path[0])
+	if (!e->ours || !e->name.path[0] || drift_event_told(k->events, k->n_events, &e->name, e->pid))
 		return;
 	struct drift_event d = { .name = e->name,
 		.knob = knowledge_find(&e->name),

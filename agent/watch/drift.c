@@ -162,6 +162,15 @@ bool drift_event_fresh(int64_t at_ms, int64_t now_ms, int64_t interval_ms)
 	return now_ms - at_ms <= interval_ms + 500;
 }
 
+bool drift_event_told(const struct drift_event *events, size_t n, const struct name *name, pid_t pid)
+{
+	for (size_t i = 0; i < n; i++)
+		if (events[i].source == DRIFT_BPF && events[i].writer.pid == pid &&
+		        name_cmp(&events[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 size_t drift_event_add(struct drift_event *events, size_t n, size_t room, const struct drift_event *e)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -75,6 +75,8 @@ int64_t drift_recheck_ms(unsigned look);
 /* May an event of AT_MS still explain a change seen at NOW_MS? Older events are to be dropped. INTERVAL_MS: of the poll. */
 bool drift_event_fresh(int64_t at_ms, int64_t now_ms, int64_t interval_ms);
 
+/* Has BPF told already that process PID wrote key NAME? Then nothing else knows more. */
+bool drift_event_told(const struct drift_event *events, size_t n, const struct name *name, pid_t pid);
 /* Put E behind the N events at EVENTS, of which ROOM have place: the oldest one goes when there is none. When two sources told of
  * one write (same key, same process) the one that knows more stays: BPF. Returns the number of events then. */
 size_t drift_event_add(struct drift_event *events, size_t n, size_t room, const struct drift_event *e);

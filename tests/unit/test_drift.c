@@ -145,6 +145,9 @@ static void told_twice(void **state)
 	n = drift_event_add(list, n, 3, &bpf);
 	assert_int_equal(n, 1);
 	assert_int_equal(list[0].source, DRIFT_BPF);
+	assert_true(drift_event_told(list, n, &fin, 10));
+	assert_false(drift_event_told(list, n, &fin, 11));
+	assert_false(drift_event_told(list, n, &forward, 10));
 	/* Another process, another write of the same one, another key: kept. */
 	n = drift_event_add(list, n, 3, &other);
 	n = drift_event_add(list, n, 3, &bpf);
