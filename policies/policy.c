@@ -20,9 +20,11 @@
 
 #define TEXT_MAX 4096
 
-static const char *const modes[] = {
-	[SETTING_ENFORCE] = "enforce", [SETTING_MONITOR] = "monitor", [SETTING_AUDIT] = "audit", NULL
-};
+static const char *const modes[] = { [SETTING_ENFORCE] = "enforce",
+	[SETTING_MONITOR] = "monitor",
+	[SETTING_AUDIT] = "audit",
+	[SETTING_LOCK] = "lock",
+	NULL };
 
 bool policy_name_valid(const char *name)
 {

@@ -28,6 +28,7 @@ enum setting_mode {
 	SETTING_ENFORCE, /* apply, restore on drift */
 	SETTING_MONITOR, /* apply once, then report */
 	SETTING_AUDIT,   /* never write, only report */
+	SETTING_LOCK,    /* enforce, and refuse other writers where the host allows that */
 };
 
 struct setting {

@@ -109,7 +109,8 @@ start_mirror() {
 }
 mirror_shows() { ln -sfn "$1" "$WORK/mirror"; }
 
-# make_host HOST: its directories, agent.conf and ceiling.conf; times are short, so that nobody waits.
+# make_host HOST: its directories, agent.conf and ceiling.conf; times are short, so that nobody waits. BPF only where a test asks
+# for it: attached to the machine's control groups it would see what other fleets do.
 make_host() {
 	local dir=$WORK/$1
 	FLEET_N=$((FLEET_N + 1))
@@ -122,6 +123,7 @@ make_host() {
 		repo = https://$SERVER_IP:$MIRROR_PORT
 		ca = $dir/etc/trust/server-ca.pem
 		root = $dir/etc/trust/root.json
+		events = ${FLEET_EVENTS:-fanotify}
 		[labels]
 		role = web
 		[users]

@@ -14,7 +14,19 @@
 #include "proto/fileio.h"
 #include "proto/ini.h"
 
-enum kind { KIND_TEXT, KIND_ID, KIND_URL, KIND_PATH, KIND_BOOL, KIND_INT, KIND_PROFILE, KIND_LOG, KIND_USER };
+enum kind {
+	KIND_TEXT,
+	KIND_ID,
+	KIND_URL,
+	KIND_PATH,
+	KIND_BOOL,
+	KIND_INT,
+	KIND_PROFILE,
+	KIND_LOG,
+	KIND_USER,
+	KIND_EVENTS,
+	KIND_EXEMPT
+};
 
 static const struct row {
 	const char *section, *name;
@@ -33,6 +45,9 @@ static const struct row {
 	{ "agent", "report_cmdline", KIND_BOOL, offsetof(struct agent_config, report_cmdline), 0, 0 },
 	{ "agent", "require_sandbox", KIND_BOOL, offsetof(struct agent_config, require_sandbox), 0, 0 },
 	{ "agent", "log", KIND_LOG, offsetof(struct agent_config, log), 0, 0 },
+	{ "agent", "events", KIND_EVENTS, offsetof(struct agent_config, events), 0, 0 },
+	{ "agent", "lock", KIND_BOOL, offsetof(struct agent_config, lock), 0, 0 },
+	{ "agent", "lock_exempt", KIND_EXEMPT, 0, 0, 0 },
 	{ "users", "keeper", KIND_USER, offsetof(struct agent_config, keeper_uid), 0, 0 },
 	{ "users", "courier", KIND_USER, offsetof(struct agent_config, courier_uid), 0, 0 },
 	{ "paths", "run", KIND_PATH, offsetof(struct agent_config, run_dir), 0, 0 },
@@ -95,6 +110,38 @@ static int set_user(uid_t *uid, gid_t *gid, const struct ini_line *line, struct 
 	return KE_OK;
 }
 
+static int set_events(enum config_events *at, const struct ini_line *line, struct fault *f)
+{
+	static const char *const words[] = { "bpf", "fanotify", "poll" };
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcmp(line->value, words[i]) == 0) {
+			*at = (enum config_events)i;
+			return KE_OK;
+		}
+	return fault_set(f, KE_SYNTAX, line->name, NULL, "is bpf, fanotify or poll, not '%s'", line->value);
+}
+
+/* Absolute paths with blanks between them. */
+static int set_exempt(struct agent_config *c, const struct ini_line *line, struct fault *f)
+{
+	const char *at = line->value;
+
+	for (at += strspn(at, " "); *at; at += strspn(at, " ")) {
+		size_t len = strcspn(at, " ");
+		if (*at != '/')
+			return fault_set(f, KE_SYNTAX, line->name, NULL, "must be absolute paths");
+		if (c->n_exempt == CONFIG_MAX_EXEMPT)
+			return fault_set(f, KE_TOOBIG, line->name, NULL, "more than %d control groups",
+			        CONFIG_MAX_EXEMPT);
+		if (!(c->exempt[c->n_exempt] = strndup(at, len)))
+			return KE_NOMEM;
+		c->n_exempt++;
+		at += len;
+	}
+	return KE_OK;
+}
+
 static int set_row(
         struct agent_config *c, const struct row *row, const struct ini_line *line, struct fault *f)
 {
@@ -133,6 +180,10 @@ static int set_row(
 				return KE_OK;
 			}
 		return fault_set(f, KE_SYNTAX, line->name, NULL, "is error, warning, info or debug");
+	case KIND_EVENTS:
+		return set_events(at, line, f);
+	case KIND_EXEMPT:
+		return set_exempt(c, line, f);
 	case KIND_USER:
 		return row->offset == offsetof(struct agent_config, keeper_uid)
 		               ? set_user(&c->keeper_uid, &c->keeper_gid, line, f)
@@ -255,6 +306,8 @@ void agent_config_free(struct agent_config *c)
 		free(c->labels[i].name);
 		free(c->labels[i].value);
 	}
+	for (size_t i = 0; i < c->n_exempt; i++)
+		free(c->exempt[i]);
 	free(c->host);
 	free(c->fleet);
 	free(c->server);

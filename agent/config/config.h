@@ -3,7 +3,8 @@
  * The file belongs to root; its labels decide which policies are meant for this host, so a file that others can write is
  * refused. All three programs of the agent read it by themselves. Everything has a default except host, fleet, server.
  *
- *	[agent]    host, fleet, server, repo, ca, root, profile, proxy, report_cmdline, require_sandbox, log
+ *	[agent]    host, fleet, server, repo, ca, root, profile, proxy, report_cmdline, require_sandbox, log, events, lock,
+ *	           lock_exempt
  *	[labels]   NAME = VALUE
  *	[users]    keeper, courier            a name or a number
  *	[paths]    run, state, ceiling
@@ -22,6 +23,10 @@
 
 #define CONFIG_PATH       "/etc/kedge/agent.conf"
 #define CONFIG_MAX_LABELS 32
+#define CONFIG_MAX_EXEMPT 8
+
+/* The best source of events that may be used; where it is not to be had, the next one is. */
+enum config_events { CONFIG_EVENTS_BPF, CONFIG_EVENTS_FANOTIFY, CONFIG_EVENTS_POLL };
 
 struct agent_config {
 	char *host, *fleet;
@@ -34,6 +39,10 @@ struct agent_config {
 	bool report_cmdline;
 	bool require_sandbox; /* less than full confinement: do not start */
 	enum log_level log;
+	enum config_events events;
+	bool lock;                       /* policies may lock keys here */
+	char *exempt[CONFIG_MAX_EXEMPT]; /* directories of control groups that locks do not bind */
+	size_t n_exempt;
 	struct label labels[CONFIG_MAX_LABELS];
 	size_t n_labels;
 	uid_t keeper_uid, courier_uid;

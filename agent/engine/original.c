@@ -114,12 +114,13 @@ static bool flags_take(struct original *k, uint32_t flags)
 
 	k->mode = mode == SETTING_MONITOR ? SETTING_MONITOR
 	          : mode == SETTING_AUDIT ? SETTING_AUDIT
+	          : mode == SETTING_LOCK  ? SETTING_LOCK
 	                                  : SETTING_ENFORCE;
 	k->required = flags & FLAG_REQUIRED;
 	k->optional = flags & FLAG_OPTIONAL;
 	k->lost = flags & FLAG_LOST;
 	k->bound = flags & FLAG_LEAST ? BOUND_AT_LEAST : flags & FLAG_MOST ? BOUND_AT_MOST : BOUND_NONE;
-	return (flags & ~FLAG_ALL) == 0 && mode <= SETTING_AUDIT &&
+	return (flags & ~FLAG_ALL) == 0 && mode <= SETTING_LOCK &&
 	       (flags & (FLAG_LEAST | FLAG_MOST)) != (FLAG_LEAST | FLAG_MOST) && (k->wanted || !k->bound);
 }
 

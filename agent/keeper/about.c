@@ -32,9 +32,10 @@ void about_clear(struct keeper *k)
 
 static void policy_json(const struct keeper *k, const struct name *key, struct jsonw *w)
 {
-	static const char *const modes[] = {
-		[SETTING_ENFORCE] = "enforce", [SETTING_MONITOR] = "monitor", [SETTING_AUDIT] = "audit"
-	};
+	static const char *const modes[] = { [SETTING_ENFORCE] = "enforce",
+		[SETTING_MONITOR] = "monitor",
+		[SETTING_AUDIT] = "audit",
+		[SETTING_LOCK] = "lock" };
 	const struct adopted *owner = resolve_owner(&k->adopted, &k->facts, key);
 	const struct setting *s = owner ? policy_holder(owner->policy, key) : NULL;
 	struct buf wanted = BUF_INIT(VALUE_MAX_LEN + 4);

@@ -327,7 +327,12 @@ void journalist_status_body(struct keeper *k, struct buf *out)
 	for (size_t i = 0; i < 3; i++)
 		if (process_read(all[i].name, all[i].pid, &processes[s.n_processes], caps[i]))
 			s.n_processes++;
-	s.attribution = !k->fanotify_on ? "unavailable" : k->fanotify.flooded ? "flooded" : "fanotify";
+	s.source = k->bpf ? "bpf" : k->fanotify_on ? "fanotify" : "poll";
+	s.attribution = k->bpf           ? bpf_watch_attribution(k)
+	                : k->fanotify_on ? lookout_attribution(k)
+	                                 : "unavailable";
+	s.locked = (int64_t)k->n_locked;
+	s.coverage = k->bpf && bpf_reader_desk(k->bpf)->whole ? "full" : "partial";
 	s.confinement = k->confinement;
 	s.clock = era_state(k);
 	s.spool_first = spool.first_seq;

@@ -7,6 +7,8 @@
  *	appear.c   interfaces and modules come and go: patterns expanded again, pending keys applied
  *	overrule.c  root's exceptions for a while: overridden keys, the host on hold
  *	lookout.c  polls and events -> drift -> restored or reported
+ *	bpf_watch.c  BPF events
+ *	lock.c     locked keys, and records of who was refused
  *	journalist.c  records: composed, signed, spooled, pushed
  *	about.c    what is known of one key
  *	control.c  root's local commands over agent.sock
@@ -34,6 +36,7 @@
 #include "agent/report/compose.h"
 #include "agent/report/spool.h"
 #include "agent/sandbox/sandbox.h"
+#include "agent/watch/bpf.h"
 #include "agent/watch/contest.h"
 #include "agent/watch/drift.h"
 #include "agent/watch/fanotify.h"
@@ -132,6 +135,9 @@ struct keeper {
 	struct contest *contest;
 	struct fanotify_source fanotify;
 	bool fanotify_on;
+	struct bpf_reader *bpf; /* NULL: no BPF here */
+	struct lock_row *locks; /* refused writers; NULL: none so far */
+	size_t n_locked;        /* keys that are locked now */
 	int proc_fd;
 	struct drift_event events[KEEPER_EVENTS];
 	size_t n_events;
@@ -139,8 +145,8 @@ struct keeper {
 	struct last_drift last[KEEPER_LAST];
 	size_t next_last;
 	unsigned looks; /* of the recheck after an event */
-	ev_io fanotify_io;
-	ev_timer poll, recheck, resume;
+	ev_io fanotify_io, bpf_io;
+	ev_timer poll, recheck, resume, bpf_resume;
 
 	int control; /* listening agent.sock; -1: none */
 	ev_io control_io;
@@ -228,6 +234,26 @@ int lookout_start(struct keeper *k, int fanotify_fd, struct fault *f);
 /* Watch the keys of k->plan from now on. */
 void lookout_set(struct keeper *k);
 void lookout_stop(struct keeper *k);
+/* Somebody wrote: remember who, and (lookout_soon) look at the keys at once, after 1 and after 10 ms. */
+void lookout_event(struct keeper *k, const struct drift_event *e);
+void lookout_soon(struct keeper *k);
+
+/* "fanotify" or "flooded", for k->fanotify_on. */
+const char *lookout_attribution(const struct keeper *k);
+
+/* bpf_watch.c */
+/* Read events from these two descriptors, when they are there (-1: not). Without them, and when they cannot be mapped, k->bpf stays NULL. */
+void bpf_watch_start(struct keeper *k, int ring_fd, int desk_fd);
+/* "bpf" or "flooded"; k->bpf is there. */
+const char *bpf_watch_attribution(const struct keeper *k);
+
+/* lock.c */
+/* Lock those of the N keys at WANTS whose mode says so, and no others. */
+void lock_set(struct keeper *k, const struct poll_want *wants, size_t n);
+/* A write to locked key E->name was refused: VALUE. Recorded, at most once a minute for each key. */
+void lock_refused(struct keeper *k, const struct drift_event *e, const char *value);
+/* Record those that were counted and not told, when it is time. */
+void lock_tell(struct keeper *k);
 
 /* journalist.c */
 int journalist_start(struct keeper *k, struct fault *f);

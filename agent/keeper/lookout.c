@@ -184,6 +184,7 @@ static void poll_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	look(w->data);
+	lock_tell(w->data);
 	poll_again(w->data);
 }
 
@@ -201,12 +202,17 @@ static void recheck_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	ev_timer_start(k->loop, &k->recheck);
 }
 
-static void recheck_soon(struct keeper *k)
+void lookout_soon(struct keeper *k)
 {
 	k->looks = 0;
 	ev_timer_stop(k->loop, &k->recheck);
 	ev_timer_set(&k->recheck, 0., 0.);
 	ev_timer_start(k->loop, &k->recheck);
+}
+
+void lookout_event(struct keeper *k, const struct drift_event *e)
+{
+	k->n_events = drift_event_add(k->events, k->n_events, KEEPER_EVENTS, e);
 }
 
 static void remember(struct keeper *k, const struct fanotify_event *e)
@@ -218,15 +224,14 @@ static void remember(struct keeper *k, const struct fanotify_event *e)
 		.n_own = sizeof own / sizeof own[0],
 		.event_ms = clock_boot_ms(k->clock) };
 
-	if (!e->ours || !e->name.path[0])
+	if (!e->ours || !e->name.path[0] || drift_event_told(k->events, k->n_events, &e->name, e->pid))
 		return;
-	if (k->n_events == KEEPER_EVENTS) {
-		memmove(k->events, k->events + 1, (KEEPER_EVENTS - 1) * sizeof *k->events);
-		k->n_events--;
-	}
-	struct drift_event *d = &k->events[k->n_events++];
-	*d = (struct drift_event){ .name = e->name, .knob = knowledge_find(&e->name), .at_ms = wo.event_ms };
-	writer_identify(&wo, e->pid, &d->writer);
+	struct drift_event d = { .name = e->name,
+		.knob = knowledge_find(&e->name),
+		.at_ms = wo.event_ms,
+		.source = DRIFT_FANOTIFY };
+	writer_identify(&wo, e->pid, &d.writer);
+	lookout_event(k, &d);
 }
 
 static void resume_timer(struct ev_loop *loop, ev_timer *w, int revents)
@@ -265,7 +270,7 @@ static void fanotify_ready(struct ev_loop *loop, ev_io *w, int revents)
 		log_warning("events are not available any more; the poll goes on");
 		journalist_status_soon(k);
 	}
-	recheck_soon(k);
+	lookout_soon(k);
 }
 
 int lookout_start(struct keeper *k, int fanotify_fd, struct fault *f)
@@ -292,6 +297,13 @@ int lookout_start(struct keeper *k, int fanotify_fd, struct fault *f)
 		ev_io_start(k->loop, &k->fanotify_io);
 	}
 	return KE_OK;
+}
+
+const char *lookout_attribution(const struct keeper *k)
+{
+	/* Nobody reads when nothing comes any more. */
+	return k->fanotify.flooded && clock_boot_ms(k->clock) - k->fanotify.second_ms < 2000 ? "flooded"
+	                                                                                     : "fanotify";
 }
 
 void lookout_stop(struct keeper *k)
@@ -332,6 +344,8 @@ void lookout_set(struct keeper *k)
 	}
 	if (!wants || poller_set(k->poller, wants, n))
 		log_error("the keys cannot be watched: %s", err_text(KE_NOMEM));
+	else
+		lock_set(k, wants, n);
 	free(wants);
 	look(k);
 	poll_again(k);

@@ -22,7 +22,7 @@
 
 struct arguments {
 	const char *config;
-	int ipc, control, fanotify, links;
+	int ipc, control, fanotify, links, bpf_ring, bpf_desk;
 	pid_t supervisor;
 	bool require_sandbox;
 };
@@ -40,13 +40,18 @@ static int arguments_read(int argc, char **argv, struct arguments *ret)
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "ipc", required_argument, NULL, 'i' }, { "control", required_argument, NULL, 'o' },
 		{ "fanotify", required_argument, NULL, 'f' }, { "links", required_argument, NULL, 'l' },
+		{ "bpf-ring", required_argument, NULL, 'b' }, { "bpf-desk", required_argument, NULL, 'd' },
 		{ "supervisor-pid", required_argument, NULL, 's' },
 		{ "require-sandbox", no_argument, NULL, 'r' }, { NULL, 0, NULL, 0 } };
 	int opt;
 
-	*ret = (struct arguments){
-		.config = CONFIG_PATH, .ipc = -1, .control = -1, .fanotify = -1, .links = -1
-	};
+	*ret = (struct arguments){ .config = CONFIG_PATH,
+		.ipc = -1,
+		.control = -1,
+		.fanotify = -1,
+		.links = -1,
+		.bpf_ring = -1,
+		.bpf_desk = -1 };
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		switch (opt) {
 		case 'c':
@@ -63,6 +68,12 @@ static int arguments_read(int argc, char **argv, struct arguments *ret)
 			break;
 		case 'l':
 			ret->links = number(optarg);
+			break;
+		case 'b':
+			ret->bpf_ring = number(optarg);
+			break;
+		case 'd':
+			ret->bpf_desk = number(optarg);
 			break;
 		case 's':
 			ret->supervisor = number(optarg);
@@ -171,6 +182,8 @@ static int keeper_run(struct keeper *k, const struct arguments *a, struct fault 
 
 	appear_start(k, a->links);
 	if (!rc)
+		bpf_watch_start(k, a->bpf_ring, a->bpf_desk);
+	if (!rc)
 		rc = journalist_start(k, f);
 	if (!rc)
 		rc = enforce_start(k, f);
@@ -194,6 +207,10 @@ static void keeper_close(struct keeper *k)
 {
 	spool_close(k->spool);
 	signkey_free(k->key);
+	if (k->bpf)
+		lock_set(k, NULL, 0);
+	bpf_reader_close(k->bpf);
+	free(k->locks);
 	poller_free(k->poller);
 	contest_free(k->contest);
 	plan_free(k->plan);

@@ -148,8 +148,8 @@ static int exception_lines(const struct place *status, struct buf *out, struct f
 static int daemon_lines(const struct place *root, struct buf *out, struct fault *f)
 {
 	struct place status, policies, spool, confined, item = { 0 };
-	const char *host, *server, *attribution, *confinement, *clock;
-	int64_t drifted, first, last;
+	const char *host, *server, *attribution, *source, *coverage, *confinement, *clock;
+	int64_t drifted, first, last, locked;
 	int rc;
 
 	if ((rc = read_string(root, "host", 1, 255, &host, f)) ||
@@ -158,6 +158,9 @@ static int daemon_lines(const struct place *root, struct buf *out, struct fault 
 	        (rc = read_object(root, "status", &status, f)) ||
 	        (rc = read_int(&status, "drifted", 0, STRICT_INT_MAX, &drifted, f)) ||
 	        (rc = read_string(&status, "attribution", 1, 64, &attribution, f)) ||
+	        (rc = read_opt_int(&status, "locked", 0, STRICT_INT_MAX, &locked, 0, f)) ||
+	        (rc = read_opt_string(&status, "source", 64, &source, "", f)) ||
+	        (rc = read_opt_string(&status, "coverage", 64, &coverage, "", f)) ||
 	        (rc = read_string(&status, "confinement", 1, 64, &confinement, f)) ||
 	        (rc = read_string(&status, "clock", 1, 64, &clock, f)) ||
 	        (rc = read_object(&status, "spool", &spool, f)) ||
@@ -173,6 +176,10 @@ static int daemon_lines(const struct place *root, struct buf *out, struct fault 
 	if (!rc)
 		rc = exception_lines(&status, out, f);
 	buf_fmt(out, "  attribution %s, confinement %s, clock %s\n", attribution, confinement, clock);
+	if (*source) /* a daemon of an older version does not say */
+		buf_fmt(out, "  events from %s, coverage %s\n", source, coverage);
+	if (locked)
+		buf_fmt(out, "  %lld keys locked\n", (long long)locked);
 	if (!rc)
 		rc = confinement_lines(&confined, "keeper", out, f);
 	if (!rc)

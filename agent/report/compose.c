@@ -21,6 +21,13 @@ static const char *const mode_names[] = {
 	[SETTING_ENFORCE] = "enforce",
 	[SETTING_MONITOR] = "monitor",
 	[SETTING_AUDIT] = "audit",
+	[SETTING_LOCK] = "lock",
+};
+
+static const char *const source_names[] = {
+	[DRIFT_POLL] = "poll",
+	[DRIFT_FANOTIFY] = "fanotify",
+	[DRIFT_BPF] = "bpf",
 };
 
 static const char *const refusal_names[] = {
@@ -137,6 +144,8 @@ static void writer_write(struct jsonw *w, const char *name, const struct writer 
 		jsonw_string(w, "cgroup", p->cgroup);
 		if (len)
 			jsonw_string_n(w, "cmdline", p->cmdline, len);
+		if (p->exe[0])
+			jsonw_string(w, "exe", p->exe);
 		chain_write(w, p);
 	}
 	jsonw_object_end(w);
@@ -153,12 +162,14 @@ void compose_drift(const struct drift *d, bool cmdline, struct buf *out)
 	value_write(&w, "new", d->new_value);
 	jsonw_string(&w, "mode", mode_names[d->mode]);
 	jsonw_string(&w, "action", drift_action_name(d->action));
-	jsonw_string(&w, "source", d->source == DRIFT_FANOTIFY ? "fanotify" : "poll");
+	jsonw_string(&w, "source", source_names[d->source]);
 	jsonw_string(&w, "policy", d->policy);
 	jsonw_int(&w, "version", d->version);
 	writer_write(&w, "writer", &d->writer, cmdline);
 	if (d->coupled)
 		name_write(&w, "coupled_with", &d->coupled_with);
+	if (d->attempts)
+		jsonw_int(&w, "attempts", d->attempts);
 	jsonw_object_end(&w);
 }
 
@@ -311,6 +322,9 @@ void compose_status(const struct compose_status *s, struct buf *out)
 	facts_write(&w, s);
 	processes_write(&w, s);
 	jsonw_string(&w, "attribution", s->attribution);
+	jsonw_string(&w, "source", s->source);
+	jsonw_string(&w, "coverage", s->coverage);
+	jsonw_int(&w, "locked", s->locked);
 	jsonw_string(&w, "confinement", s->confinement);
 	jsonw_string(&w, "clock", s->clock);
 	jsonw_object(&w, "spool");

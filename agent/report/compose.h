@@ -103,7 +103,10 @@ struct compose_status {
 	size_t n_labels;
 	const struct status_process *processes;
 	size_t n_processes;
-	const char *attribution; /* "fanotify", "unavailable", "flooded" */
+	const char *attribution; /* "bpf", "fanotify", "unavailable", "flooded" */
+	const char *source;      /* of events: "bpf", "fanotify", "poll" */
+	const char *coverage;    /* of the source: "full", "partial" */
+	int64_t locked;          /* keys whose foreign writers are refused */
 	const char *confinement; /* "full", "partial" */
 	const char *clock;       /* "ok", "behind", "ahead" */
 	int64_t spool_first, spool_last, spool_bytes;

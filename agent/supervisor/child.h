@@ -8,7 +8,7 @@
 
 #include "proto/err.h"
 
-#define CHILD_MAX_FDS 4
+#define CHILD_MAX_FDS 6
 
 struct child {
 	const char *path; /* of the program */

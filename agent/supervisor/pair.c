@@ -26,7 +26,7 @@ static int program(const struct pair_start *how, const char *name, char path[PAT
 
 static int keeper_start(const struct pair_start *how, int ipc, pid_t *ret, struct fault *f)
 {
-	char path[PATH_MAX], ipc_text[12], control[12], events[12], links[12], me[12];
+	char path[PATH_MAX], ipc_text[12], control[12], events[12], links[12], ring[12], desk[12], me[12];
 	size_t n = 9;
 	bool full = how->config->full_profile;
 	int rc = program(how, "kedge-keeper", path, f);
@@ -37,12 +37,20 @@ static int keeper_start(const struct pair_start *how, int ipc, pid_t *ret, struc
 	snprintf(control, sizeof control, "%d", how->control_fd);
 	snprintf(events, sizeof events, "%d", how->fanotify_fd);
 	snprintf(links, sizeof links, "%d", how->links_fd);
+	snprintf(ring, sizeof ring, "%d", how->bpf_ring_fd);
+	snprintf(desk, sizeof desk, "%d", how->bpf_desk_fd);
 	snprintf(me, sizeof me, "%d", (int)getpid());
-	char *argv[16] = { ARG("kedge-keeper"), ARG("--config"), ARG(how->config_path), ARG("--ipc"),
+	char *argv[20] = { ARG("kedge-keeper"), ARG("--config"), ARG(how->config_path), ARG("--ipc"),
 		ipc_text, ARG("--control"), control, ARG("--supervisor-pid"), me };
 	if (how->fanotify_fd >= 0) {
 		argv[n++] = ARG("--fanotify");
 		argv[n++] = events;
+	}
+	if (how->bpf_ring_fd >= 0) {
+		argv[n++] = ARG("--bpf-ring");
+		argv[n++] = ring;
+		argv[n++] = ARG("--bpf-desk");
+		argv[n++] = desk;
 	}
 	if (how->links_fd >= 0) {
 		argv[n++] = ARG("--links");
@@ -55,7 +63,8 @@ static int keeper_start(const struct pair_start *how, int ipc, pid_t *ret, struc
 		.uid = full ? 0 : how->config->keeper_uid,
 		.gid = full ? 0 : how->config->keeper_gid,
 		.keep_caps = SANDBOX_CAP(CAP_NET_ADMIN),
-		.fds = { ipc, how->control_fd, how->fanotify_fd, how->links_fd } };
+		.fds = { ipc, how->control_fd, how->fanotify_fd, how->links_fd, how->bpf_ring_fd,
+		        how->bpf_desk_fd } };
 	return child_start(&c, ret, f);
 }
 
@@ -73,7 +82,7 @@ static int courier_start(const struct pair_start *how, int ipc, pid_t *ret, stru
 		.argv = argv,
 		.uid = how->config->courier_uid,
 		.gid = how->config->courier_gid,
-		.fds = { ipc, -1, -1, -1 } };
+		.fds = { ipc, -1, -1, -1, -1, -1 } };
 	return child_start(&c, ret, f);
 }
 

@@ -18,8 +18,9 @@ struct pair_start {
 	const char *bin_dir;
 	bool require_sandbox;
 	int control_fd;
-	int fanotify_fd; /* -1: none */
-	int links_fd;    /* readable when interfaces came or went; -1: none */
+	int fanotify_fd;              /* -1: none */
+	int links_fd;                 /* readable when interfaces came or went; -1: none */
+	int bpf_ring_fd, bpf_desk_fd; /* -1: none */
 };
 
 /* Start both with a fresh socket pair between them. On failure neither is running. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "agent/sandbox/sandbox.h"
+#include "agent/supervisor/bpf_source.h"
 #include "agent/supervisor/child.h"
 #include "agent/supervisor/dirs.h"
 #include "agent/supervisor/links.h"
@@ -38,6 +39,7 @@ struct supervisor {
 	char bin_dir[PATH_MAX];
 	int signal_fd, lock_fd, control_fd;
 	struct links links;
+	struct bpf_source bpf;
 	struct marks marks;
 	struct pair pair;
 	enum phase phase;
@@ -122,12 +124,38 @@ static void links_listen(struct supervisor *s)
 		        "link changes are not heard: new interfaces are noticed later reason=\"%s\"", f.what);
 }
 
+/* BPF, if it is allowed here. */
+static void bpf_open(struct supervisor *s)
+{
+	struct fault f = { 0 }, note = { 0 };
+	char line[512];
+
+	bpf_source_close(&s->bpf);
+	if (s->config->events != CONFIG_EVENTS_BPF)
+		return;
+	if (bpf_source_open(s->bin_dir, s->config, &s->bpf, &note, &f)) {
+		log_warning("no BPF: fanotify is the source of events reason=\"%s\"",
+		        fault_line(&f, line, sizeof line));
+		return;
+	}
+	log_info("events from BPF cgroup=%s coverage=%s types=%s lock=%s", s->bpf.where,
+	        s->bpf.whole ? "full" : "partial", s->bpf.kernel ? "yes" : "no", s->bpf.locks ? "yes" : "no");
+	if (note.code)
+		log_warning("BPF without the kernel's types: writers of other namespaces cannot be told "
+		            "apart reason=\"%s\"",
+		        fault_line(&note, line, sizeof line));
+}
+
+/* The best source, and fanotify beside it where BPF does not see every process. */
 static void watch_open(struct supervisor *s)
 {
 	struct fault f = { 0 };
 	char line[512];
 
 	marks_close(&s->marks);
+	bpf_open(s);
+	if (s->config->events == CONFIG_EVENTS_POLL || (s->bpf.link_fd >= 0 && s->bpf.whole))
+		return;
 	marks_open("/proc/sys", s->config->full_profile, &s->marks, &f);
 	if (!s->marks.group)
 		log_warning("attribution unavailable: writers of sysctls stay unknown reason=\"%s\"",
@@ -195,6 +223,7 @@ static void supervisor_close(struct supervisor *s)
 
 	marks_close(&s->marks);
 	links_close(&s->links);
+	bpf_source_close(&s->bpf);
 	if (s->control_fd >= 0) {
 		snprintf(path, sizeof path, "%s/agent.sock", s->config->run_dir);
 		unlink(path);
@@ -232,7 +261,9 @@ static void life_begin(struct supervisor *s)
 		.require_sandbox = s->opt->require_sandbox,
 		.control_fd = s->control_fd,
 		.links_fd = s->links.event_fd,
-		.fanotify_fd = s->marks.group ? fanotify_marks_fd(s->marks.group) : -1 };
+		.fanotify_fd = s->marks.group ? fanotify_marks_fd(s->marks.group) : -1,
+		.bpf_ring_fd = s->bpf.ring_fd,
+		.bpf_desk_fd = s->bpf.desk_fd };
 
 	if (pair_start(&how, &s->pair, &f)) {
 		pause_begin(s, 0);
@@ -379,6 +410,7 @@ int supervisor_run(const struct supervisor_options *opt, struct fault *f)
 		.lock_fd = -1,
 		.control_fd = -1,
 		.links = LINKS_NONE,
+		.bpf = BPF_SOURCE_NONE,
 		.phase = PHASE_PAUSE };
 	int rc = supervisor_open(&s, f);
 

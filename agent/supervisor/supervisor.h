@@ -1,10 +1,11 @@
 /* supervisor.h — `kedge-agent run`: the root process that starts keeper and courier and parses nothing.
  *
- * It opens what needs root (directories, the control socket, fanotify marks, the pair the two talk over), starts both as
+ * It opens what needs root (directories, the control socket, BPF and fanotify, the pair the two talk over), starts both as
  * users of their own, and waits. When one dies, both are ended and started again: they are one conversation. Its input is
  * signals, exit statuses, and "some interface changed"; it never reads what the two say.
  *
- *	kedge-keeper  --config PATH --ipc FD --control FD [--fanotify FD] [--links FD] --supervisor-pid PID [--require-sandbox]
+ *	kedge-keeper  --config PATH --ipc FD --control FD [--fanotify FD] [--links FD] [--bpf-ring FD --bpf-desk FD]
+ *	              --supervisor-pid PID [--require-sandbox]
  *	kedge-courier --config PATH --ipc FD [--require-sandbox]
  *
  * All other descriptors are closed in them, the environment is empty but for a few names, and they get SIGTERM when

@@ -1,7 +1,7 @@
 /* drift.c — decides what a changed value means.
  *
- * Pure: rows and events in, drifts out. The newest foreign event on the key itself explains a change best; without
- * one, the newest foreign event on a key that is known to change this one when written. Our own writes explain nothing.
+ * Pure: rows and events in, drifts out. A foreign event that wrote what the key holds now explains a change best, then the
+ * newest foreign event on the key; without one, the newest foreign event on a key that is known to change this one when written. Our own writes explain nothing.
  * Called by the keeper after every look at the keys.
  */
 #include "agent/watch/drift.h"
@@ -17,6 +17,7 @@ static const char *const action_names[] = {
 	[DRIFT_REPORTED] = "reported",
 	[DRIFT_CONTESTED] = "contested",
 	[DRIFT_HELD] = "held",
+	[DRIFT_REFUSED] = "refused",
 };
 
 const char *drift_action_name(enum drift_action a)
@@ -29,22 +30,40 @@ static bool couples(const struct knob *from, const struct name *to)
 	return from && knob_list_matches(knob_also_changes(from), to);
 }
 
-/* The newest event that explains a change of KEY; NULL: nobody is known. */
-static const struct drift_event *explain(
-        const struct name *key, const struct drift_event *events, size_t n, bool *ret_coupled)
+/* Did E write what the key holds now, OBSERVED? An attempt that the kernel refused did not. */
+static bool wrote(const struct drift_event *e, const char *observed)
 {
-	const struct drift_event *coupled = NULL;
+	char *value = NULL;
+	bool same = e->value[0] &&
+	            !value_observed(knowledge_shape(&e->name), e->value, strlen(e->value), &value) &&
+	            strcmp(value, observed) == 0;
+
+	free(value);
+	return same;
+}
+
+/* The event that explains best why KEY holds OBSERVED: the newest one that wrote just that, else the newest on the key, else the
+ * newest on a key whose write changes it. NULL: nobody is known. */
+static const struct drift_event *explain(const struct name *key, const char *observed,
+        const struct drift_event *events, size_t n, bool *ret_coupled)
+{
+	const struct drift_event *coupled = NULL, *newest = NULL;
 
 	*ret_coupled = false;
 	for (size_t i = n; i-- > 0;) {
 		const struct drift_event *e = &events[i];
 		if (e->writer.state == WRITER_OURSELVES)
 			continue;
-		if (name_cmp(&e->name, key) == 0)
-			return e;
-		if (!coupled && couples(e->knob, key))
+		if (name_cmp(&e->name, key) == 0) {
+			if (wrote(e, observed))
+				return e;
+			newest = newest ? newest : e;
+		} else if (!coupled && couples(e->knob, key)) {
 			coupled = e;
+		}
 	}
+	if (newest)
+		return newest;
 	*ret_coupled = coupled != NULL;
 	return coupled;
 }
@@ -54,7 +73,7 @@ static bool decide(const struct poll_row *r, struct contest *contest, int64_t no
 {
 	if (!r->differs || r->reborn)
 		return false;
-	if (r->want.mode != SETTING_ENFORCE || r->want.held) {
+	if (r->want.held || (r->want.mode != SETTING_ENFORCE && r->want.mode != SETTING_LOCK)) {
 		*ret = r->want.held ? DRIFT_HELD : DRIFT_REPORTED;
 		return r->changed || !r->before;
 	}
@@ -79,7 +98,7 @@ static int fill(struct drift *d, const struct poll_row *r, const struct drift_ev
 		.action = d->action,
 		.bound = r->want.bound,
 		.version = r->want.version,
-		.source = by ? DRIFT_FANOTIFY : DRIFT_POLL,
+		.source = by ? by->source : DRIFT_POLL,
 		.coupled = coupled };
 	if (by)
 		d->writer = by->writer;
@@ -116,7 +135,8 @@ int drift_judge(const struct poll_row *rows, size_t n, const struct drift_event 
 		if (!decide(&rows[i], contest, now, &d->action))
 			continue;
 		ret->n++;
-		const struct drift_event *by = explain(&rows[i].want.name, events, n_events, &coupled);
+		const struct drift_event *by =
+		        explain(&rows[i].want.name, rows[i].observed, events, n_events, &coupled);
 		int rc = fill(d, &rows[i], by, coupled);
 		if (rc)
 			return rc;
@@ -148,4 +168,32 @@ bool drift_event_fresh(int64_t at_ms, int64_t now_ms, int64_t interval_ms)
 {
 	/* One interval, and what a busy machine may be late by. */
 	return now_ms - at_ms <= interval_ms + 500;
+}
+
+bool drift_event_told(const struct drift_event *events, size_t n, const struct name *name, pid_t pid)
+{
+	for (size_t i = 0; i < n; i++)
+		if (events[i].source == DRIFT_BPF && events[i].writer.pid == pid &&
+		        name_cmp(&events[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+size_t drift_event_add(struct drift_event *events, size_t n, size_t room, const struct drift_event *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct drift_event *old = &events[i];
+		if (old->writer.pid != e->writer.pid || old->source == e->source ||
+		        name_cmp(&old->name, &e->name) != 0)
+			continue;
+		if (e->source == DRIFT_BPF)
+			*old = *e;
+		return n;
+	}
+	if (n == room) {
+		memmove(events, events + 1, (room - 1) * sizeof *events);
+		n--;
+	}
+	events[n] = *e;
+	return n + 1;
 }

@@ -16,6 +16,8 @@
 #include "agent/watch/poll.h"
 #include "agent/watch/writer.h"
 
+#define DRIFT_VALUE_ROOM 128
+
 enum drift_action {
 	DRIFT_RESTORE, /* to do: compare, write, read back; then one of the next two */
 	DRIFT_RESTORED,
@@ -23,9 +25,10 @@ enum drift_action {
 	DRIFT_REPORTED,  /* monitor, audit: nothing to do */
 	DRIFT_CONTESTED, /* left alone */
 	DRIFT_HELD,      /* the host is on hold: left alone */
+	DRIFT_REFUSED,   /* did not happen: the key is locked; new_value is what was tried */
 };
 
-enum drift_source { DRIFT_POLL, DRIFT_FANOTIFY };
+enum drift_source { DRIFT_POLL, DRIFT_FANOTIFY, DRIFT_BPF };
 
 /* An event with its writer, as the keeper collects them between two looks at the keys. */
 struct drift_event {
@@ -33,6 +36,8 @@ struct drift_event {
 	const struct knob *knob; /* of name; NULL: unknown */
 	struct writer writer;
 	int64_t at_ms; /* boot time */
+	enum drift_source source;
+	char value[DRIFT_VALUE_ROOM]; /* what was to be written, as it came; "": not known */
 };
 
 struct drift {
@@ -50,6 +55,7 @@ struct drift {
 	struct writer writer; /* state WRITER_UNKNOWN when nobody is known */
 	bool coupled;
 	struct name coupled_with; /* the key whose write changed this one */
+	int64_t attempts;         /* DRIFT_REFUSED: writes since the record before; else 0 */
 };
 
 struct drift_list {
@@ -64,7 +70,7 @@ struct drift_list {
 int drift_judge(const struct poll_row *rows, size_t n, const struct drift_event *events, size_t n_events,
         struct contest *contest, int64_t now, struct drift_list *ret);
 void drift_list_clear(struct drift_list *l);
-/* "restored", "reported", "contested", "held", "restore_failed", as in records ("restore" for one still to do). */
+/* "restored", "reported", "contested", "held", "restore_failed", "refused", as in records ("restore" for one still to do). */
 const char *drift_action_name(enum drift_action a);
 
 /* How many milliseconds after an event the keys are to be read again for the LOOK-th time (0-based): an event can come
@@ -72,5 +78,11 @@ const char *drift_action_name(enum drift_action a);
 int64_t drift_recheck_ms(unsigned look);
 /* May an event of AT_MS still explain a change seen at NOW_MS? Older events are to be dropped. INTERVAL_MS: of the poll. */
 bool drift_event_fresh(int64_t at_ms, int64_t now_ms, int64_t interval_ms);
+
+/* Has BPF told already that process PID wrote key NAME? Then nothing else knows more. */
+bool drift_event_told(const struct drift_event *events, size_t n, const struct name *name, pid_t pid);
+/* Put E behind the N events at EVENTS, of which ROOM have place: the oldest one goes when there is none. When two sources told of
+ * one write (same key, same process) the one that knows more stays: BPF. Returns the number of events then. */
+size_t drift_event_add(struct drift_event *events, size_t n, size_t room, const struct drift_event *e);
 
 #endif

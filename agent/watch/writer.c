@@ -199,19 +199,45 @@ static void writer_blank(struct writer *w, pid_t pid, enum writer_state state)
 	w->loginuid = w->uid = -1;
 }
 
-void writer_identify(const struct writer_options *opt, pid_t pid, struct writer *ret)
+/* *RET is blank, and the directory of PID is open; -1: there is nothing to read. */
+static int begin(const struct writer_options *opt, pid_t pid, struct writer *ret)
 {
-	int64_t tick = opt->tick_ms ? opt->tick_ms : 10;
-
 	writer_blank(ret, pid, pid > 0 ? WRITER_GONE : WRITER_UNKNOWN);
 	if (pid <= 0)
-		return;
+		return -1;
 	for (size_t i = 0; i < opt->n_own; i++)
 		if (opt->own[i] == pid) {
 			ret->state = WRITER_OURSELVES;
-			return;
+			return -1;
 		}
-	int dir = open_pid(opt, pid);
+	return open_pid(opt, pid);
+}
+
+void writer_glance(const struct writer_options *opt, pid_t pid, const char *comm, struct writer *ret)
+{
+	char text[WRITER_COMM_ROOM];
+	int dir = begin(opt, pid, ret);
+
+	if (dir < 0)
+		return;
+	read_cmdline(dir, ret);
+	ssize_t n = read_small(dir, "comm", text, sizeof text);
+	if (n > 0 && text[n - 1] == '\n')
+		text[n - 1] = '\0';
+	if (n > 0 && strcmp(text, comm) == 0) {
+		snprintf(ret->comm, sizeof ret->comm, "%s", comm);
+		ret->state = WRITER_KNOWN;
+	} else {
+		writer_blank(ret, pid, WRITER_GONE);
+	}
+	close(dir);
+}
+
+void writer_identify(const struct writer_options *opt, pid_t pid, struct writer *ret)
+{
+	int64_t tick = opt->tick_ms ? opt->tick_ms : 10;
+	int dir = begin(opt, pid, ret);
+
 	if (dir < 0)
 		return;
 	read_all(opt, dir, ret);

@@ -16,6 +16,7 @@
 #define WRITER_CGROUP_ROOM  256
 #define WRITER_CMDLINE_ROOM 512
 #define WRITER_CHAIN_MAX    8
+#define WRITER_EXE_ROOM     64
 
 enum writer_state {
 	WRITER_UNKNOWN, /* no event named a process */
@@ -33,8 +34,9 @@ struct writer {
 	char cgroup
 	        [WRITER_CGROUP_ROOM]; /* path in the unified hierarchy (else the longest one); "": not known */
 	char cmdline[WRITER_CMDLINE_ROOM]; /* arguments joined by blanks; "": not known */
-	size_t word_len;                   /* bytes of the first argument in cmdline */
-	uint64_t start;                    /* clock ticks since boot; 0: not known */
+	char exe[WRITER_EXE_ROOM]; /* last component of the program's path, where the event tells it; "": not known */
+	size_t word_len;           /* bytes of the first argument in cmdline */
+	uint64_t start;            /* clock ticks since boot; 0: not known */
 	size_t n_chain;
 	struct {
 		pid_t pid;
@@ -53,6 +55,9 @@ struct writer_options {
 /* Identify PID into *RET (complete in every case). Bounded: some 6 small reads, 2 for each parent. System calls: openat,
  * read, close. */
 void writer_identify(const struct writer_options *opt, pid_t pid, struct writer *ret);
+/* The little that is left when an event has told all but the command line: *RET has it while PID still runs a program called
+ * COMM, else only its number and WRITER_GONE, or WRITER_OURSELVES. 8 system calls instead of some 50. */
+void writer_glance(const struct writer_options *opt, pid_t pid, const char *comm, struct writer *ret);
 
 /* From /proc/PID/stat: name, parent and start time. false: not in the kernel's form. */
 bool writer_parse_stat(

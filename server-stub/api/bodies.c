@@ -43,8 +43,8 @@ static int read_chain(const struct place *writer, struct fault *f)
 /* Who wrote, or asked, in the member NAME, or why that is not known. */
 static int read_writer(const struct place *body, const char *name, struct place *ret, struct fault *f)
 {
-	static const char *const named[] = { "pid", "comm", "loginuid", "uid", "cgroup", "cmdline", "chain",
-		NULL };
+	static const char *const named[] = { "pid", "comm", "loginuid", "uid", "cgroup", "cmdline", "exe",
+		"chain", NULL };
 	static const char *const nameless[] = { "state", "pid", NULL };
 	static const char *const states[] = { "exited before identified", "unknown", NULL };
 	const char *text;
@@ -64,7 +64,8 @@ static int read_writer(const struct place *body, const char *name, struct place 
 	        (rc = read_opt_int(ret, "loginuid", -1, STRICT_INT_MAX, &n, -1, f)) ||
 	        (rc = read_opt_int(ret, "uid", 0, STRICT_INT_MAX, &n, 0, f)) ||
 	        (rc = read_opt_string(ret, "cgroup", TEXT_MAX, &text, "", f)) ||
-	        (rc = read_opt_string(ret, "cmdline", TEXT_MAX, &text, "", f)))
+	        (rc = read_opt_string(ret, "cmdline", TEXT_MAX, &text, "", f)) ||
+	        (rc = read_opt_string(ret, "exe", TEXT_MAX, &text, "", f)))
 		return rc;
 	return read_has(ret, "chain") ? read_chain(ret, f) : KE_OK;
 }
@@ -72,15 +73,16 @@ static int read_writer(const struct place *body, const char *name, struct place 
 static int read_drift(const struct place *at, struct body *b, struct fault *f)
 {
 	static const char *const known[] = { "key", "wanted", "old", "new", "mode", "action", "source",
-		"policy", "version", "writer", "coupled_with", NULL };
-	static const char *const modes[] = { "enforce", "monitor", "audit", NULL };
+		"policy", "version", "writer", "coupled_with", "attempts", NULL };
+	static const char *const modes[] = { "enforce", "monitor", "audit", "lock", NULL };
 	static const char *const actions[] = { "restored", "reported", "contested", "held", "restore_failed",
-		NULL };
+		"refused", NULL };
 	static const char *const sources[] = { "bpf", "fanotify", "poll", NULL };
 	struct store_drift_in d = { 0 };
 	unsigned mode, action, source;
 	struct place writer;
 	const char *coupled;
+	int64_t attempts;
 	int rc;
 
 	if ((rc = read_members(at, known, f)) || (rc = read_string(at, "key", 1, NAME_LEN, &d.key, f)) ||
@@ -94,6 +96,7 @@ static int read_drift(const struct place *at, struct body *b, struct fault *f)
 	        (rc = read_opt_int(at, "version", 0, STRICT_INT_MAX, &d.version, 0, f)) ||
 	        (rc = read_writer(at, "writer", &writer, f)) ||
 	        (rc = read_opt_string(at, "coupled_with", NAME_LEN, &coupled, "", f)) ||
+	        (rc = read_opt_int(at, "attempts", 1, STRICT_INT_MAX, &attempts, 1, f)) ||
 	        (rc = object_text(&writer, &b->json, f)))
 		return rc;
 	d.mode = modes[mode];
@@ -221,6 +224,7 @@ static int read_facts(const struct place *at, struct body *b, struct store_statu
 static int read_status(const struct place *at, struct body *b, struct fault *f)
 {
 	static const char *const attributions[] = { "bpf", "fanotify", "unavailable", "flooded", NULL };
+	static const char *const sources[] = { "bpf", "fanotify", "poll", NULL };
 	static const char *const confinements[] = { "full", "partial", NULL };
 	static const char *const clocks[] = { "ok", "behind", "ahead", NULL };
 	struct store_status_in st = { 0 };
@@ -234,6 +238,8 @@ static int read_status(const struct place *at, struct body *b, struct fault *f)
 	        (rc = read_bool(at, "in_sync", &st.in_sync, f)) ||
 	        (rc = read_opt_int(at, "drifted", 0, STRICT_INT_MAX, &st.drifted, 0, f)) ||
 	        (rc = read_opt_word(at, "attribution", attributions, &word, 0, f)) ||
+	        (rc = read_opt_word(at, "source", sources, &word, 0, f)) ||
+	        (rc = read_opt_word(at, "coverage", confinements, &word, 0, f)) ||
 	        (rc = read_opt_word(at, "confinement", confinements, &word, 0, f)) ||
 	        (rc = read_opt_word(at, "clock", clocks, &word, 0, f)) ||
 	        (rc = read_has(at, "policies") ? read_policies(at, b, &st, f) : KE_OK) ||

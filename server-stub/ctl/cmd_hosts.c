@@ -141,6 +141,8 @@ static void status_text(struct ctl *c, const struct place *h)
 	member_line(c, &s, "memory", "facts.memory_bytes");
 	member_line(c, &s, "cpus", "facts.cpus");
 	member_line(c, &s, "attribution", "attribution");
+	member_line(c, &s, "events from", "source");
+	member_line(c, &s, "coverage", "coverage");
 	member_line(c, &s, "confinement", "confinement");
 	member_line(c, &s, "clock", "clock");
 	if (ask_node(&s, "trust.timestamp")) {

@@ -38,5 +38,10 @@ int policy_diff(const struct policy *a, const struct policy *b, struct policy_ch
 
 const char *policy_mode_text(enum setting_mode mode)
 {
-	return mode == SETTING_ENFORCE ? "enforce" : mode == SETTING_MONITOR ? "monitor" : "audit";
+	static const char *const words[] = { [SETTING_ENFORCE] = "enforce",
+		[SETTING_MONITOR] = "monitor",
+		[SETTING_AUDIT] = "audit",
+		[SETTING_LOCK] = "lock" };
+
+	return words[mode];
 }

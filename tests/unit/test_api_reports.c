@@ -144,6 +144,29 @@ static void a_second_history_is_shown_the_head(void **state)
 	voice_close(&next);
 }
 
+/* A write that a locked key did not take. */
+static void a_refused_write(void **state)
+{
+	(void)state;
+	struct voice v;
+
+	voice_open(&v, "web2", 0x261, NULL);
+	voice_tell(&v, RECORD_DRIFT,
+	        "{\"key\":\"net.ipv4.tcp_fin_timeout\",\"wanted\":\"30\",\"old\":\"30\",\"new\":\"41\","
+	        "\"mode\":\"lock\","
+	        "\"action\":\"refused\",\"source\":\"bpf\",\"policy\":\"web\",\"version\":1,\"writer\":{"
+	        "\"pid\":7,\"comm\":"
+	        "\"sysctl\",\"loginuid\":-1,\"uid\":0,\"cgroup\":\"/"
+	        "a\",\"exe\":\"busybox\"},\"attempts\":3}");
+	assert_int_equal(acked(&v, OTHER_HOST), 2);
+	cJSON *tree = get_json(w, VIEWER, "/v1/drift?host=web2");
+	assert_string_equal(json_text(json_at(tree, "drift", "0", "action", NULL)), "refused");
+	assert_string_equal(json_text(json_at(tree, "drift", "0", "mode", NULL)), "lock");
+	assert_string_equal(json_text(json_at(tree, "drift", "0", "writer", "exe", NULL)), "busybox");
+	cJSON_Delete(tree);
+	voice_close(&v);
+}
+
 /* One row: a body that is properly signed and still refused, with the line and the field. */
 static void bad_bodies(void **state)
 {
@@ -169,6 +192,10 @@ static void bad_bodies(void **state)
 		        "{\"key\":\"a.b\",\"wanted\":\"1\",\"new\":\"2\",\"mode\":\"loud\",\"action\":"
 		        "\"restored\",\"source\":\"poll\",\"writer\":{\"state\":\"unknown\"}}",
 		        "body.mode" },
+		{ "no attempt", RECORD_DRIFT,
+		        "{\"key\":\"a.b\",\"wanted\":\"1\",\"new\":\"2\",\"mode\":\"lock\",\"action\":"
+		        "\"refused\",\"source\":\"bpf\",\"writer\":{\"state\":\"unknown\"},\"attempts\":0}",
+		        "body.attempts" },
 		{ "number for text", RECORD_DRIFT, "{\"key\":5}", "body.key" },
 		{ "no serial", RECORD_APPLY, "{\"policy\":\"web\",\"version\":1,\"result\":\"applied\"}",
 		        "body" },
@@ -361,6 +388,7 @@ int main(void)
 		cmocka_unit_test(a_host_that_never_reported),
 		cmocka_unit_test(all_kinds),
 		cmocka_unit_test(a_second_history_is_shown_the_head),
+		cmocka_unit_test(a_refused_write),
 		cmocka_unit_test(bad_bodies),
 		cmocka_unit_test(lines_that_do_not_verify),
 		cmocka_unit_test(holes_in_a_batch),

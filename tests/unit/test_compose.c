@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,25 @@ static void a_drift(void **state)
 	d.writer.n_chain = 0;
 	compose_drift(&d, true, &out);
 	assert_string_equal(buf_text(&out), HEAD "\"writer\":{" WHO "\"cmdline\":\"sysctl -w a=b\"}}");
+	buf_clear(&out);
+	d.source = DRIFT_BPF;
+	snprintf(d.writer.exe, sizeof d.writer.exe, "busybox");
+	compose_drift(&d, true, &out);
+	assert_non_null(strstr(buf_text(&out), "\"source\":\"bpf\""));
+	assert_non_null(strstr(buf_text(&out), "\"cmdline\":\"sysctl -w a=b\",\"exe\":\"busybox\"}}"));
+	/* Refused: nothing changed, and how often it was tried. */
+	buf_clear(&out);
+	d.mode = SETTING_LOCK;
+	d.action = DRIFT_REFUSED;
+	d.attempts = 7;
+	compose_drift(&d, true, &out);
+	assert_non_null(
+	        strstr(buf_text(&out), "\"mode\":\"lock\",\"action\":\"refused\",\"source\":\"bpf\""));
+	assert_non_null(strstr(buf_text(&out), ",\"attempts\":7}"));
+	d.mode = SETTING_ENFORCE;
+	d.action = DRIFT_RESTORED;
+	d.attempts = 0;
+	d.source = DRIFT_FANOTIFY;
 	buf_clear(&out);
 	d.writer.state = WRITER_GONE;
 	d.coupled = true;
@@ -236,6 +256,8 @@ static void a_status(void **state)
 		.processes = processes,
 		.n_processes = 1,
 		.attribution = "fanotify",
+		.source = "bpf",
+		.coverage = "partial",
 		.confinement = "full",
 		.clock = "ok",
 		.spool_first = 1,
@@ -253,7 +275,9 @@ static void a_status(void **state)
 	        "\"processes\":[{\"name\":"
 	        "\"keeper\",\"pid\":10,\"uid\":990,\"cap_eff\":\"0000000000001000\",\"no_new_privs\":1,"
 	        "\"seccomp\":2}],"
-	        "\"attribution\":\"fanotify\",\"confinement\":\"full\",\"clock\":\"ok\",\"spool\":{\"first_"
+	        "\"attribution\":\"fanotify\",\"source\":\"bpf\",\"coverage\":\"partial\",\"locked\":0,"
+	        "\"confinement\":"
+	        "\"full\",\"clock\":\"ok\",\"spool\":{\"first_"
 	        "seq\":1,"
 	        "\"last_seq\":9,\"bytes\":4096}}");
 }

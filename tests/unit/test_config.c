@@ -21,8 +21,10 @@ static void defaults_and_values(void **state)
 	(void)state;
 	struct agent_config *c;
 	struct fault f;
-	static const char text[] = HEAD "profile=full\nrequire_sandbox=yes\nlog=debug\n[labels]\nrole="
-	                                "web\nrack=a b\n[times]\npoll_ms=250\n" USERS;
+	static const char text[] =
+	        HEAD "profile=full\nrequire_sandbox=yes\nlog=debug\nevents=fanotify\nlock=yes\n"
+	             "lock_exempt=/sys/fs/cgroup/a  /sys/fs/cgroup/b\n[labels]\nrole=web\nrack=a "
+	             "b\n[times]\npoll_ms=250\n" USERS;
 
 	if (agent_config_parse(text, sizeof text - 1, &c, &f))
 		fail_msg("%s: %s", f.where, f.what);
@@ -34,12 +36,22 @@ static void defaults_and_values(void **state)
 	assert_false(c->report_cmdline);
 	assert_int_equal(c->log, LOG_LEVEL_DEBUG);
 	assert_int_equal(c->n_labels, 2);
+	assert_int_equal(c->events, CONFIG_EVENTS_FANOTIFY);
+	assert_true(c->lock);
+	assert_int_equal(c->n_exempt, 2);
+	assert_string_equal(c->exempt[0], "/sys/fs/cgroup/a");
+	assert_string_equal(c->exempt[1], "/sys/fs/cgroup/b");
 	assert_string_equal(c->labels[1].value, "a b");
 	assert_int_equal(c->poll_ms, 250);
 	assert_int_equal(c->sockets_s, 60);
 	assert_int_equal(c->keeper_uid, 65001);
 	assert_int_equal(c->courier_gid, 65002);
 	assert_string_equal(c->run_dir, "/run/kedge");
+	agent_config_free(c);
+	/* What nobody asked for: the best source of events, and no locks. */
+	assert_int_equal(agent_config_parse(HEAD USERS, sizeof(HEAD USERS) - 1, &c, &f), 0);
+	assert_int_equal(c->events, CONFIG_EVENTS_BPF);
+	assert_false(c->lock);
 	agent_config_free(c);
 }
 
@@ -59,6 +71,11 @@ static void refusals(void **state)
 		{ "misspelt", HEAD "sockets=5\n", KE_UNKNOWN, "line 5: sockets" },
 		{ "unknown section", HEAD "[time]\nsockets=5\n", KE_UNKNOWN, "line 6: sockets" },
 		{ "too fast", HEAD "[times]\npoll_ms=1\n", KE_RANGE, "line 6: poll_ms" },
+		{ "no such source", HEAD "events=audit\n", KE_SYNTAX, "line 5: events" },
+		{ "a control group by its name", HEAD "lock_exempt=web.service\n", KE_SYNTAX,
+		        "line 5: lock_exempt" },
+		{ "nine control groups", HEAD "lock_exempt=/a /b /c /d /e /f /g /h /i\n", KE_TOOBIG,
+		        "line 5: lock_exempt" },
 		{ "relative path", HEAD "[paths]\nrun=run\n", KE_SYNTAX, "line 6: run" },
 		{ "root as a user", HEAD "[users]\nkeeper=0\n", KE_NAME, "line 6: keeper" },
 		{ "no such user", HEAD "[users]\nkeeper=no-such-user-here\n", KE_NAME, "line 6: keeper" },

@@ -31,7 +31,7 @@ static struct poll_row row(const struct name *n, enum setting_mode mode, const c
 
 static struct drift_event event(const struct name *n, pid_t pid, enum writer_state state)
 {
-	struct drift_event e = { .name = *n, .knob = knowledge_find(n) };
+	struct drift_event e = { .name = *n, .knob = knowledge_find(n), .source = DRIFT_FANOTIFY };
 	e.writer.pid = pid;
 	e.writer.state = state;
 	return e;
@@ -52,6 +52,8 @@ static void which_rows(void **state)
 		{ "enforced, changed", SETTING_ENFORCE, "30", "60", true, DRIFT_RESTORE },
 		{ "enforced, still wrong", SETTING_ENFORCE, "60", "60", true, DRIFT_RESTORE },
 		{ "enforced, first look", SETTING_ENFORCE, NULL, "60", true, DRIFT_RESTORE },
+		{ "locked, changed by who is exempt", SETTING_LOCK, "30", "60", true, DRIFT_RESTORE },
+		{ "locked, as wanted", SETTING_LOCK, "30", "30", false, 0 },
 		{ "monitored, changed", SETTING_MONITOR, "30", "60", true, DRIFT_REPORTED },
 		{ "monitored, still wrong: said already", SETTING_MONITOR, "60", "60", false, 0 },
 		{ "monitored, wrong in another way", SETTING_MONITOR, "60", "61", true, DRIFT_REPORTED },
@@ -87,6 +89,11 @@ static void who_did_it(void **state)
 	struct drift_event up = event(&forward, 20, WRITER_KNOWN), up2 = event(&forward, 21, WRITER_GONE);
 	struct drift_event own = event(&all_forwarding, 1, WRITER_OURSELVES),
 	                   other = event(&fin, 30, WRITER_KNOWN);
+	/* Written values, as BPF tells them; the key holds 0 now. */
+	struct drift_event zero = event(&all_forwarding, 40, WRITER_KNOWN),
+	                   nonsense = event(&all_forwarding, 41, WRITER_KNOWN);
+	snprintf(zero.value, sizeof zero.value, "0\n");
+	snprintf(nonsense.value, sizeof nonsense.value, "none\n");
 	const struct {
 		const char *remark;
 		struct drift_event events[3];
@@ -101,6 +108,10 @@ static void who_did_it(void **state)
 		{ "we ourselves explain nothing", { own }, 1, 0, false },
 		{ "a foreign write under ours", { up, own }, 2, 20, true },
 		{ "a write to something else", { other }, 1, 0, false },
+		{ "who wrote what is there, not a later attempt that the kernel refused", { zero, nonsense },
+		        2, 40, false },
+		{ "nor one whose value is not known", { zero, a }, 2, 40, false },
+		{ "nobody wrote just that: the newest", { a, nonsense }, 2, 41, false },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct poll_row r = row(&all_forwarding, SETTING_MONITOR, "30", "0");
@@ -165,6 +176,38 @@ static void bounds(void **state)
 	contest_free(c);
 }
 
+/* Two sources tell of one write: BPF knows more, whichever comes first. */
+static void told_twice(void **state)
+{
+	(void)state;
+	struct drift_event list[3], fan = event(&fin, 10, WRITER_GONE), bpf = event(&fin, 10, WRITER_KNOWN),
+	                            other = event(&fin, 11, WRITER_KNOWN);
+	size_t n = 0;
+
+	bpf.source = DRIFT_BPF;
+	n = drift_event_add(list, n, 3, &bpf);
+	n = drift_event_add(list, n, 3, &fan);
+	assert_int_equal(n, 1);
+	assert_int_equal(list[0].source, DRIFT_BPF);
+	n = drift_event_add(list, 0, 3, &fan);
+	n = drift_event_add(list, n, 3, &bpf);
+	assert_int_equal(n, 1);
+	assert_int_equal(list[0].source, DRIFT_BPF);
+	assert_true(drift_event_told(list, n, &fin, 10));
+	assert_false(drift_event_told(list, n, &fin, 11));
+	assert_false(drift_event_told(list, n, &forward, 10));
+	/* Another process, another write of the same one, another key: kept. */
+	n = drift_event_add(list, n, 3, &other);
+	n = drift_event_add(list, n, 3, &bpf);
+	assert_int_equal(n, 3);
+	/* Full: the oldest goes. */
+	fan.name = forward;
+	n = drift_event_add(list, n, 3, &fan);
+	assert_int_equal(n, 3);
+	assert_int_equal(list[0].writer.pid, 11);
+	assert_string_equal(list[2].name.path, forward.path);
+}
+
 static void contested(void **state)
 {
 	(void)state;
@@ -209,6 +252,7 @@ int main(void)
 		cmocka_unit_test(bounds),
 		cmocka_unit_test(reborn),
 		cmocka_unit_test(who_did_it),
+		cmocka_unit_test(told_twice),
 		cmocka_unit_test(contested),
 		cmocka_unit_test(looks),
 	};

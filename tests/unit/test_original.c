@@ -38,6 +38,7 @@ static struct originals *sample(void)
 	row->except[0] = name_of("net.ipv4.conf.docker0.rp_filter");
 	row->except[1] = name_of("net/ipv4/conf/eth0.7/rp_filter");
 	row->n_except = 2;
+	row->mode = SETTING_LOCK;
 	assert_int_equal(originals_note(o, &d, "1", NULL), 0);
 	return o;
 }

@@ -40,13 +40,15 @@ static void documents_survive_a_round_trip(void **state)
 	        "{\"key\": \"net.ipv4.tcp_rmem\", \"value\": \"4096\\t131072 6291456\", \"mode\": "
 	        "\"monitor\"},"
 	        "{\"key\": \"net.ipv4.conf.*.rp_filter\", \"value\": \"2\", \"mode\": \"audit\"},"
-	        "{\"key\": \"net.new.key\", \"value\": \"a  b\", \"optional\": true}]}";
+	        "{\"key\": \"net.new.key\", \"value\": \"a  b\", \"optional\": true},"
+	        "{\"key\": \"net.ipv4.tcp_retries2\", \"value\": 9, \"mode\": \"lock\"}]}";
 	struct policy *p = parse(json);
 	assert_string_equal(p->name, "web");
 	assert_int_equal(p->version, 3);
 	assert_int_equal(p->priority, 7);
 	assert_int_equal(p->confirm_timeout, 60);
-	assert_int_equal(p->n, 6);
+	assert_int_equal(p->n, 7);
+	assert_int_equal(p->settings[6].mode, SETTING_LOCK);
 	assert_string_equal(p->settings[0].value, "30");
 	assert_string_equal(p->settings[0].why, "fewer orphans");
 	assert_string_equal(p->settings[1].value, "10000 64999");
@@ -64,6 +66,7 @@ static void documents_survive_a_round_trip(void **state)
 	struct policy *again = parse(first);
 	assert_int_equal(policy_print(again, &second, NULL), 0);
 	assert_string_equal(first, second);
+	assert_non_null(strstr(first, "\"mode\": \"lock\""));
 	assert_non_null(strstr(first, "\"kernel\": \"5.4..6.12\""));
 	assert_non_null(strstr(first, "\"memory\": \">=4G\""));
 	assert_non_null(strstr(first, "\"key\": \"net.ipv4.conf.*.rp_filter\""));

@@ -83,7 +83,7 @@ static void put_config(const char *extra)
 	struct buf b = BUF_INIT(4096);
 
 	buf_fmt(&b,
-	        "[agent]\nhost = web1\nfleet = test\nserver = https://127.0.0.1:1\n%s"
+	        "[agent]\nhost = web1\nfleet = test\nserver = https://127.0.0.1:1\nevents = fanotify\n%s"
 	        "[users]\nkeeper = %d\ncourier = %d\n[paths]\nrun = %s/run\nstate = %s/state\n",
 	        extra, KEEPER, COURIER, dir, dir);
 	put(at("agent.conf"), buf_text(&b), 0644);

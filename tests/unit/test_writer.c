@@ -204,6 +204,48 @@ static void a_zombie(void **state)
 }
 
 /* As nobody, without capabilities, about a process of root: all but nothing is hidden from it. */
+static void at_a_glance(void **state)
+{
+	(void)state;
+	const pid_t own[] = { getpid() };
+	const struct writer_options o = { .proc_fd = -1 }, ours = { .proc_fd = -1, .own = own, .n_own = 1 };
+	struct writer w;
+	int status, ready[2], hold[2];
+
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(hold), 0); /* it reads there, and nothing comes */
+	pid_t pid = fork();
+	if (pid == 0) {
+		dup2(hold[0], 0);
+		dup2(ready[1], 1);
+		execl("/bin/sh", "sh", "-c", "echo; read x; :", (char *)NULL);
+		_exit(127);
+	}
+	char c;
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	writer_glance(&o, pid, "sh", &w);
+	assert_int_equal(w.state, WRITER_KNOWN);
+	assert_string_equal(w.cmdline, "sh -c echo; read x; :");
+	assert_int_equal(w.word_len, 2);
+	/* Another program than the one that wrote: nothing of it is taken. */
+	writer_glance(&o, pid, "sysctl", &w);
+	assert_int_equal(w.state, WRITER_GONE);
+	assert_int_equal(w.pid, pid);
+	assert_string_equal(w.cmdline, "");
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	writer_glance(&o, pid, "sh", &w);
+	assert_int_equal(w.state, WRITER_GONE);
+	writer_glance(&ours, getpid(), "x", &w);
+	assert_int_equal(w.state, WRITER_OURSELVES);
+	writer_glance(&o, 0, "x", &w);
+	assert_int_equal(w.state, WRITER_UNKNOWN);
+	close(ready[0]);
+	close(ready[1]);
+	close(hold[0]);
+	close(hold[1]);
+}
+
 static void unprivileged(void **state)
 {
 	(void)state;
@@ -237,6 +279,7 @@ int main(void)
 		cmocka_unit_test(uid_texts),
 		cmocka_unit_test(a_real_process),
 		cmocka_unit_test(a_zombie),
+		cmocka_unit_test(at_a_glance),
 		cmocka_unit_test(unprivileged),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
