@@ -56,20 +56,18 @@ static int singles_read(const struct args *a, struct singles *s, struct fault *f
 static int change(struct work *w, struct fault *f)
 {
 	const struct args *a = &w->ctl->args;
-	struct buf old = BUF_INIT(65536);
 	struct singles s = { 0 };
 	int rc;
 
 	if (args_has(a, "add") || args_has(a, "drop") || args_has(a, "threshold")) {
 		rc = singles_read(a, &s, f);
 		if (!rc)
-			rc = depot_rekey(w->depot, a->words[1], &s.change, &old, f);
+			rc = depot_rekey(w->depot, a->words[1], &s.change, f);
 		singles_free(&s);
 	} else {
 		w->keys.dry = args_has(a, "dry-run");
-		rc = depot_rotate(w->depot, a->words[1], &w->keys, &old, f);
+		rc = depot_rotate(w->depot, a->words[1], &w->keys, f);
 	}
-	buf_free(&old);
 	return rc;
 }
 

@@ -2,6 +2,7 @@
  * carried files with --merge, or dropping all of it with --discard), or on one pending file that was carried to where the
  * keys are. Shows first what a signature would say. Refused: keys that no pending role names, a carried file whose content
  * is not what is pending, a signature that does not verify. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -305,9 +306,11 @@ int ctl_repo_sign(struct ctl *c)
 {
 	struct stat st;
 	struct fault f = { 0 };
-	/* What is not there is complained about as a repository. */
-	bool dir = stat(c->args.words[0], &st) != 0 || S_ISDIR(st.st_mode);
-	int rc = check_words(&c->args, dir, &f);
+	bool there = stat(c->args.words[0], &st) == 0, dir = there && S_ISDIR(st.st_mode);
+	int rc = there ? check_words(&c->args, dir, &f)
+	               : fault_set(&f, KE_NOENT, c->args.words[0],
+	                         "give a repository, or a file from the folder pending of one", "%s",
+	                         strerror(errno));
 
 	if (!rc)
 		rc = !dir                            ? sign_file(c, &f)

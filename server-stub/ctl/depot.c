@@ -347,7 +347,7 @@ int depot_signers(struct depot *d, const char *role, const struct signers **ret,
 	return rc;
 }
 
-int depot_rotate(struct depot *d, const char *role, struct keyring *k, struct buf *old, struct fault *f)
+int depot_rotate(struct depot *d, const char *role, struct keyring *k, struct fault *f)
 {
 	const struct signers *now = NULL;
 	int rc = depot_signers(d, role, &now, f); /* before any key is made */
@@ -358,10 +358,8 @@ int depot_rotate(struct depot *d, const char *role, struct keyring *k, struct bu
 		if (!rc)
 			rc = release_key_add(d->release, role, signkey_public(key), f);
 	}
-	for (size_t i = 0; !rc && i < now->n; i++) {
-		buf_fmt(old, "%s\n", pubkey_id(now->keys[i]));
+	for (size_t i = 0; !rc && i < now->n; i++)
 		rc = release_key_drop(d->release, role, pubkey_id(now->keys[i]), f);
-	}
 	return rc ? rc : depot_rekeyed(d, role, f);
 }
 

@@ -116,11 +116,10 @@ void depot_pruned_clear(struct depot_pruned *p);
 
 /* New expiry for the top-level ROLE, and with it a new version. */
 int depot_touch(struct depot *d, const char *role, struct fault *f);
-/* Replace all keys of ROLE by as many new ones, made in K. The ids of the old ones are added to OLD as text, each
- * followed by a newline: keyring_retire() them after depot_write(). */
-int depot_rotate(struct depot *d, const char *role, struct keyring *k, struct buf *old, struct fault *f);
+/* Replace all keys of ROLE by as many new ones, made in K: keyring_retire() the old ones after depot_write(). */
+int depot_rotate(struct depot *d, const char *role, struct keyring *k, struct fault *f);
 /* Change keys of ROLE one by one: ADD keys, drop those whose ids begin with the DROP (8 hex digits or more, of exactly one
- * key; KE_NOENT, KE_VALUE), and the threshold (0: as it is). The ids of dropped keys are added to OLD as above. */
+ * key; KE_NOENT, KE_VALUE), and the threshold (0: as it is). */
 struct depot_rekey {
 	const struct cJSON *const *add;
 	size_t n_add;
@@ -128,8 +127,7 @@ struct depot_rekey {
 	size_t n_drop;
 	unsigned threshold;
 };
-int depot_rekey(struct depot *d, const char *role, const struct depot_rekey *change, struct buf *old,
-        struct fault *f);
+int depot_rekey(struct depot *d, const char *role, const struct depot_rekey *change, struct fault *f);
 /* What depot_sign() would sign. */
 int depot_preview(struct depot *d, int64_t now, struct release_pendings *ret, struct fault *f);
 /* Sign what changed with K. What is complete is switched in, and *FILES says what (release_files_free()); otherwise all

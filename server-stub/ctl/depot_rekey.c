@@ -26,8 +26,7 @@ static int find(const struct signers *who, const char *prefix, const char **ret,
 	         : fault_set(f, KE_NOENT, prefix, "see kedge repo status", "the role has no such key");
 }
 
-int depot_rekey(
-        struct depot *d, const char *role, const struct depot_rekey *change, struct buf *old, struct fault *f)
+int depot_rekey(struct depot *d, const char *role, const struct depot_rekey *change, struct fault *f)
 {
 	const struct signers *who = NULL;
 	int rc = depot_signers(d, role, &who, f);
@@ -39,8 +38,6 @@ int depot_rekey(
 		rc = find(who, change->drop[i], &id, f);
 		if (!rc)
 			rc = release_key_drop(d->release, role, id, f);
-		if (!rc)
-			buf_fmt(old, "%s\n", id);
 	}
 	for (size_t i = 0; i < change->n_add && !rc; i++)
 		rc = release_key_add(d->release, role, change->add[i], f);

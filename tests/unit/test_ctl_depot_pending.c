@@ -193,7 +193,8 @@ static void discarded(void **state)
 	struct depot *d = NULL;
 
 	assert_int_equal(depot_discard(w->repo, true, &names, NULL), 0);
-	assert_string_equal(buf_text(&names), "1.policies.json\n1.rollouts.json\n1.root.json\n1.targets.json\n");
+	assert_string_equal(
+	        buf_text(&names), "1.policies.json\n1.rollouts.json\n1.root.json\n1.targets.json\n");
 	assert_true(there(w, "pending"));
 	buf_clear(&names);
 	assert_int_equal(depot_discard(w->repo, false, &names, NULL), 0);
@@ -208,7 +209,6 @@ static void one_change_at_a_time(void **state)
 	struct release_files files = { 0 };
 	struct depot *d = NULL;
 	struct fault f = { 0 };
-	struct buf old = BUF_INIT(4096);
 
 	complete(w, 6);
 	propose(w, &w->a, "one");
@@ -218,7 +218,7 @@ static void one_change_at_a_time(void **state)
 	assert_int_equal(depot_put(d, NULL, "two", "2", 1, &f), KE_EXIST);
 	assert_non_null(strstr(f.todo, "repo sign"));
 	size_t before = w->a.n;
-	assert_int_equal(depot_rotate(d, "targets", &w->a, &old, &f), KE_EXIST);
+	assert_int_equal(depot_rotate(d, "targets", &w->a, &f), KE_EXIST);
 	assert_int_equal(w->a.n, before); /* no key was made for it */
 	depot_close(d);
 	/* The job that keeps snapshot and timestamp fresh goes on, more than once. */
@@ -234,7 +234,6 @@ static void one_change_at_a_time(void **state)
 	complete(w, 3);
 	check(w, KE_OK, 1);
 	assert_true(there(w, "metadata/4.snapshot.json"));
-	buf_free(&old);
 }
 
 /* A snapshot that waits is made again when another one was published, or when it got too old. */
@@ -287,7 +286,6 @@ static void single_keys_change(void **state)
 	struct release_pendings pending = { 0 };
 	struct depot *d = NULL;
 	struct fault f = { 0 };
-	struct buf old = BUF_INIT(4096);
 	char prefix[9] = "";
 	size_t n;
 
@@ -312,7 +310,7 @@ static void single_keys_change(void **state)
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		assert_int_equal(depot_open(w->repo, &d, NULL), 0);
-		int rc = depot_rekey(d, rows[i].role, &rows[i].change, &old, &f);
+		int rc = depot_rekey(d, rows[i].role, &rows[i].change, &f);
 		if (!rc)
 			rc = depot_sign(d, &w->a, NOW, false, &files, &pending, &f);
 		if (rc != rows[i].code)
@@ -329,7 +327,6 @@ static void single_keys_change(void **state)
 	assert_int_equal(resume(w, &c, &n), 0);
 	assert_int_equal(resume(w, &w->a, &n), 4);
 	check(w, KE_OK, 0);
-	buf_free(&old);
 	keyring_clear(&c);
 }
 
