@@ -52,6 +52,8 @@ static int64_t growth_of(
 		        p->dst_port == q->dst_port)
 			return headroom_growth_milli(q->used, p->used, dt);
 	}
+	if (dt > 0 && previous->all_paths) /* it was not there yet */
+		return headroom_growth_milli(0, p->used, dt);
 	return headroom_growth_milli(p->leaving, p->entered, CENSUS_RATE_WINDOW_MS);
 }
 
@@ -88,6 +90,7 @@ static int tables_fill(
 	census_end(c);
 	r->counts = *census_counts(c);
 	r->n_paths = census_paths(c, r->paths, rows(o, SOCKETS_PATHS), &r->exact);
+	r->all_paths = r->exact && !r->stopped && r->n_paths < rows(o, SOCKETS_PATHS);
 	r->n_services = census_services(c, r->services, rows(o, SOCKETS_SERVICES));
 	r->n_owners = census_owners(c, r->owners, rows(o, SOCKETS_OWNERS));
 	int rc = census_destinations(c, r->destinations, rows(o, SOCKETS_DESTINATIONS), &r->n_destinations);
@@ -198,11 +201,12 @@ static void report_begin(const struct sockets_options *o, const struct clock *cl
 	r->only = o->only ? *o->only : (struct sockets_filter){ 0 };
 	r->counts = (struct census_counts){ 0 };
 	r->discrepancy = -1;
-	r->stopped = r->bound_known = false;
+	r->stopped = r->bound_known = r->all_paths = false;
 	r->exact = true;
 	r->n_destinations = r->n_services = r->n_paths = r->n_owners = 0;
 	r->counters.known = false;
-	r->change.known = r->change.reset = false;
+	r->change.known = r->change.reset = r->change.softnet_known = false;
+	r->change.n_levels = 0;
 	r->change.interval_ms = 0;
 	/* Without the totals there is no cross-check, and discrepancy says so. */
 	sockstat_init(&r->before);

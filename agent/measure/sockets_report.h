@@ -61,6 +61,7 @@ struct sockets_report {
 	uint32_t reserved_in_range;
 	bool bound_known; /* counts.bound_in_range means something */
 	bool exact;       /* the tables below are complete and exact before the cut to the largest */
+	bool all_paths;   /* paths[] was not cut */
 	size_t n_destinations, n_services, n_paths, n_owners, n_advice;
 	struct census_destination destinations[SOCKETS_TOP_MAX];
 	struct census_service services[SOCKETS_TOP_MAX];

@@ -137,6 +137,16 @@ static void measured(void **state)
 	assert_int_equal(sockets_measure(&o, &later, &f), 0);
 	assert_int_equal(later.paths[0].used, CLOSED + 10);
 	assert_in_range(later.headroom[0].exhausted_in_s, 6400, 6600);
+
+	/* A path that the earlier report had not seen began at 0; unless that one was cut, then ages must do. */
+	before->n_paths = 0;
+	assert_true(before->all_paths);
+	before->boot_ms = clock_boot_ms(&clock_system) - 1000;
+	assert_int_equal(sockets_measure(&o, &later, &f), 0);
+	assert_in_range(later.headroom[0].exhausted_in_s, 1100, 1300); /* 64451 ports at 50 a second */
+	before->all_paths = false;
+	assert_int_equal(sockets_measure(&o, &later, &f), 0);
+	assert_in_range(later.headroom[0].exhausted_in_s, 12000, 13000); /* 50 in ten seconds */
 	free(before);
 	sockdiag_close(d);
 }
