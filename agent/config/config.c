@@ -55,6 +55,7 @@ static const struct row {
 	{ "paths", "ceiling", KIND_PATH, offsetof(struct agent_config, ceiling), 0, 0 },
 	{ "times", "poll_ms", KIND_INT, offsetof(struct agent_config, poll_ms), 50, 60000 },
 	{ "times", "sockets", KIND_INT, offsetof(struct agent_config, sockets_s), 1, 86400 },
+	{ "times", "sockets_cpu", KIND_INT, offsetof(struct agent_config, sockets_cpu), 1, 1000 },
 	{ "times", "status", KIND_INT, offsetof(struct agent_config, status_s), 1, 86400 },
 	{ "times", "refresh", KIND_INT, offsetof(struct agent_config, refresh_s), 1, 86400 },
 	{ "times", "confirm", KIND_INT, offsetof(struct agent_config, confirm_s), 1, 3600 },
@@ -221,6 +222,7 @@ static int set_defaults(struct agent_config *c)
 	c->courier_uid = (uid_t)-1;
 	c->poll_ms = 1000;
 	c->sockets_s = 60;
+	c->sockets_cpu = 5;
 	c->status_s = 900;
 	c->refresh_s = 300;
 	c->confirm_s = 120;

@@ -8,7 +8,7 @@
  *	[labels]   NAME = VALUE
  *	[users]    keeper, courier            a name or a number
  *	[paths]    run, state, ceiling
- *	[times]    poll_ms, sockets, status, refresh, confirm, retry_max
+ *	[times]    poll_ms, sockets, sockets_cpu, status, refresh, confirm, retry_max
  */
 #ifndef KEDGE_AGENT_CONFIG_CONFIG_H
 #define KEDGE_AGENT_CONFIG_CONFIG_H
@@ -50,6 +50,7 @@ struct agent_config {
 	char *run_dir, *state_dir, *ceiling;
 	int64_t poll_ms;     /* between two looks at the keys */
 	int64_t sockets_s;   /* between two socket reports */
+	int64_t sockets_cpu; /* thousandths of a processor that looking at every socket may take */
 	int64_t status_s;    /* between two status reports without news */
 	int64_t refresh_s;   /* between two refreshes of the repository without news */
 	int64_t confirm_s;   /* default time until an unconfirmed plan is undone */

@@ -369,30 +369,50 @@ void journalist_status_soon(struct keeper *k)
 	ev_timer_start(k->loop, &k->status);
 }
 
-static void sockets_timer(struct ev_loop *loop, ev_timer *w, int revents)
+/* Two buffers, taken in turns: the last full measurement is what growth is told from. */
+static void sockets_keep(struct keeper *k)
 {
-	struct keeper *k = w->data;
-	struct sockets_options so = { .diag = k->diag, .clock = k->clock, .previous = k->previous };
+	k->look = k->report->counters;
+	if (k->report->mode != SOCKETS_FULL)
+		return;
+	struct sockets_report *other = k->previous ? k->previous : malloc(sizeof *other);
+	k->previous = other ? k->report : NULL;
+	k->report = other ? other : k->report;
+}
+
+void journalist_sockets(struct keeper *k)
+{
+	int64_t now = clock_boot_ms(k->clock);
+	struct sockets_options so = { .diag = k->diag,
+		.clock = k->clock,
+		.previous = k->previous,
+		.counters = true,
+		.look = k->look.known ? &k->look : NULL,
+		.mode = cadence_due(&k->cadence, now) ? SOCKETS_FULL : SOCKETS_TOTALS,
+		.timeout_ms = cadence_longest_ms(&k->cadence),
+		.may_stop = true };
 	struct buf body = BUF_INIT(RECORD_MAX_BYTES);
 	struct jsonw json = JSONW_INIT(&body, 0);
 	struct fault f = { 0 };
-	(void)loop;
-	(void)revents;
 
 	if (getrandom(so.hash_key, sizeof so.hash_key, 0) != sizeof so.hash_key ||
 	        sockets_measure(&so, k->report, &f)) {
 		log_warning("sockets cannot be counted: %s", f.what);
 		return;
 	}
-	sockets_report_json(k->report, &json, NULL);
+	if (so.mode == SOCKETS_FULL)
+		cadence_spent(&k->cadence, now, k->report->cpu_us);
+	sockets_report_json(k->report, NULL, &json, NULL);
 	journalist_record(k, RECORD_SOCKETS, &body, false);
 	buf_free(&body);
-	/* Two buffers, taken in turns: the measurement before is what growth is told from. */
-	struct sockets_report *other = k->previous ? k->previous : malloc(sizeof *other);
-	k->previous = k->report;
-	k->report = other ? other : k->report;
-	if (!other)
-		k->previous = NULL;
+	sockets_keep(k);
+}
+
+static void sockets_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	journalist_sockets(w->data);
 }
 
 int journalist_start(struct keeper *k, struct fault *f)
@@ -408,6 +428,7 @@ int journalist_start(struct keeper *k, struct fault *f)
 	ev_timer_init(&k->status, status_timer, 1., 0.);
 	k->status.data = k;
 	ev_timer_start(k->loop, &k->status);
+	k->cadence.budget_permille = (uint32_t)k->config->sockets_cpu;
 	ev_timer_init(&k->sockets, sockets_timer, 1., (double)k->config->sockets_s);
 	k->sockets.data = k;
 	ev_timer_start(k->loop, &k->sockets);

@@ -32,6 +32,7 @@
 #include "agent/keeper/override.h"
 #include "agent/keeper/resolve.h"
 #include "agent/keeper/verify.h"
+#include "agent/measure/cadence.h"
 #include "agent/measure/sockets_report.h"
 #include "agent/report/compose.h"
 #include "agent/report/spool.h"
@@ -129,7 +130,9 @@ struct keeper {
 	int64_t status_ms; /* boot time of the last status record */
 	ev_timer status, sockets;
 	struct sockdiag *diag;
-	struct sockets_report *report, *previous; /* previous NULL before the first */
+	struct sockets_report *report, *previous; /* previous: the last full one; NULL before the first */
+	struct counters look;                     /* the last one; not known before the first */
+	struct cadence cadence;
 
 	struct poller *poller;
 	struct contest *contest;
@@ -265,6 +268,8 @@ void journalist_refusal(
         void *ctx, enum refusal_what what, const char *name, int64_t serial, const struct fault *f);
 /* A rollout is for others, or for later: said in the log, once a day. */
 void journalist_pass(void *ctx, const char *name, int64_t serial, const struct fault *f);
+/* Measure the sockets now, as far as their share of a processor allows, and record it. */
+void journalist_sockets(struct keeper *k);
 /* Something of the status changed: report it soon. */
 void journalist_status_soon(struct keeper *k);
 /* The body of a status record. */

@@ -195,10 +195,75 @@ static void syn001(const struct advice_input *in, struct list *l)
 		        n);
 }
 
+/* TW counts every entry, TIME_WAIT lasts 60 s: the rate tells what the population will be, before it is. */
+static void tw012(const struct advice_input *in, struct list *l)
+{
+	uint64_t rate, max = in->ports->max_tw_buckets > 0 ? (uint64_t)in->ports->max_tw_buckets : 0;
+	if (!in->change || max == 0 || counters_delta(in->change, "TW", &rate) == 0 || rate > INT64_MAX / 60)
+		return;
+	uint64_t expected = rate * 60 / 1000;
+	if (expected >= max / 5 * 4)
+		say(l, "TW012", expected >= max ? ADVICE_CRITICAL : ADVICE_WARNING,
+		        "raise tcp_max_tw_buckets, or keep connections open",
+		        "%" PRIu64
+		        " connections a second enter TIME_WAIT: at this pace there will be %" PRIu64
+		        " entries, and tcp_max_tw_buckets is %" PRIu64,
+		        rate / 1000, expected, max);
+}
+
+/* Counters that stand still on a healthy host. */
+static void cnt(const struct advice_input *in, struct list *l)
+{
+	static const struct {
+		const char *rule, *counter, *what, *todo;
+		enum advice_level level;
+	} rows[] = {
+		{ "CNT001", "TCPTimeWaitOverflow", "connections ended without TIME_WAIT",
+		        "raise tcp_max_tw_buckets", ADVICE_CRITICAL },
+		{ "CNT002", "ListenOverflows", "handshakes met a full accept queue",
+		        "raise the program's listen() backlog and somaxconn, or make it accept faster "
+		        "(ss -ltn shows which: Recv-Q at Send-Q)",
+		        ADVICE_WARNING },
+		{ "CNT003", "TCPReqQFullDrop", "SYNs were dropped at a full queue",
+		        "raise tcp_max_syn_backlog and somaxconn, or set tcp_syncookies = 1",
+		        ADVICE_WARNING },
+		{ "CNT003", "TCPReqQFullDoCookies", "SYNs were answered with cookies: the queue was full",
+		        "raise somaxconn and the program's listen() backlog; or it is a flood",
+		        ADVICE_WARNING },
+		{ "CNT004", "TCPAbortOnMemory", "connections were reset for lack of memory",
+		        "look at tcp_max_orphans and tcp_mem", ADVICE_CRITICAL },
+		{ "CNT005", "RcvPruned", "times received data was thrown away",
+		        "raise the maximum of tcp_rmem, or tcp_mem", ADVICE_WARNING },
+	};
+	for (size_t i = 0; in->change && i < sizeof rows / sizeof rows[0]; i++) {
+		uint64_t n = counters_delta(in->change, rows[i].counter, NULL);
+		if (n)
+			say(l, rows[i].rule, rows[i].level, rows[i].todo,
+			        "%" PRIu64 " %s in %" PRId64 " s (%s)", n, rows[i].what,
+			        (in->change->interval_ms + 500) / 1000, rows[i].counter);
+	}
+	if (in->change && in->change->softnet_known && in->change->softnet.dropped)
+		say(l, "CNT006", ADVICE_WARNING, "raise netdev_max_backlog",
+		        "%u packets were dropped in %" PRId64 " s before they reached the stack (softnet)",
+		        in->change->softnet.dropped, (in->change->interval_ms + 500) / 1000);
+}
+
+/* A port that a program named in bind() serves no other program's connect(), wherever that goes. */
+static void bind001(const struct advice_input *in, struct list *l)
+{
+	uint32_t size = (uint32_t)(in->ports->high - in->ports->low + 1);
+	if ((uint64_t)in->counts->bound_in_range * 20 >= size)
+		say(l, "BIND001", ADVICE_WARNING,
+		        "let connect() choose the port: bind the address alone, with IP_BIND_ADDRESS_NO_PORT",
+		        "%u of the %u ephemeral ports were taken by bind(): they are lost to connections to "
+		        "every other destination",
+		        in->counts->bound_in_range, size);
+}
+
 size_t advice_give(const struct advice_input *in, struct advice ret[ADVICE_MAX])
 {
 	static void (*const rules[])(const struct advice_input *, struct list *) = { head001, head002,
-		head003, tw006, cw001, syn001, port007, port001, fw001, tw010 };
+		head003, bind001, tw006, tw012, cnt, cw001, syn001, port007, port001, fw001, tw010 };
 	struct list l = { .items = ret };
 	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
 		rules[i](in, &l);

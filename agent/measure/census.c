@@ -15,9 +15,15 @@
 #define TABLE_DEFAULT 8192
 #define PATH_WORDS    5
 #define DEST_WORDS    3
+#define OWNER_WORDS   2
+#define OWNERS        512
 
 struct path_note {
 	uint32_t time_wait, aged, fin_wait2, live, entered, leaving;
+};
+
+struct owner_note {
+	uint64_t listening;
 };
 
 struct census {
@@ -25,6 +31,7 @@ struct census {
 	struct census_counts counts;
 	struct topk *paths;
 	struct topk *destinations;
+	struct topk *owners;
 	bool destinations_split; /* destinations counts on its own, since the paths overflow */
 	struct port_set listening;
 	struct port_set serving; /* ports that service[] has figures for */
@@ -66,6 +73,8 @@ int census_new(const struct census_setup *setup, struct census **ret)
 	int rc = topk_new(table, PATH_WORDS, sizeof(struct path_note), setup->hash_key, &c->paths);
 	if (rc == 0)
 		rc = topk_new(table, DEST_WORDS, 0, setup->hash_key, &c->destinations);
+	if (rc == 0)
+		rc = topk_new(OWNERS, OWNER_WORDS, sizeof(struct owner_note), setup->hash_key, &c->owners);
 	if (rc) {
 		census_free(c);
 		return rc;
@@ -80,6 +89,7 @@ void census_free(struct census *c)
 		return;
 	topk_free(c->paths);
 	topk_free(c->destinations);
+	topk_free(c->owners);
 	free(c);
 }
 
@@ -159,6 +169,13 @@ static void add_service(struct census *c, const struct sockdiag_socket *s)
 	}
 }
 
+static void add_owner(struct census *c, const struct sockdiag_socket *s)
+{
+	const uint64_t key[OWNER_WORDS] = { s->uid, s->cgroup };
+	struct owner_note *note = topk_add(c->owners, key, 1);
+	note->listening += s->state == TCP_STATE_LISTEN;
+}
+
 static inline enum census_family family_of(const struct sockdiag_socket *s)
 {
 	if (s->family == AF_INET)
@@ -172,6 +189,8 @@ int census_add(const struct sockdiag_socket *s, void *census)
 	uint32_t age = 0;
 	c->counts.sockets++;
 	c->counts.state[family_of(s)][s->state]++;
+	if (s->inode)
+		add_owner(c, s);
 	if (s->state == TCP_STATE_LISTEN) {
 		add_listener(c, s->local_port);
 		return 0;
@@ -182,13 +201,24 @@ int census_add(const struct sockdiag_socket *s, void *census)
 	} else if (s->state == TCP_STATE_FIN_WAIT2 && s->timer == SOCKDIAG_TIMER_MINISOCKET) {
 		c->counts.fin_wait2_mini++;
 	}
-	if (s->local_port >= c->setup.low && s->local_port <= c->setup.high &&
-	        !port_set_has(&c->listening, s->local_port) &&
-	        !port_set_has(c->setup.reserved, s->local_port))
-		add_outgoing(c, s, age);
-	else
+	if (s->local_port < c->setup.low || s->local_port > c->setup.high ||
+	        port_set_has(&c->listening, s->local_port) || port_set_has(c->setup.reserved, s->local_port))
 		add_service(c, s);
+	else if (c->setup.bound && port_set_has(c->setup.bound, s->local_port))
+		c->counts.bound_sockets++;
+	else
+		add_outgoing(c, s, age);
 	return 0;
+}
+
+void census_end(struct census *c)
+{
+	struct port_set lost = c->listening;
+	for (unsigned i = 0; i < PORT_SET_WORDS; i++)
+		lost.w[i] |= c->setup.reserved->w[i];
+	c->counts.bound_in_range =
+	        c->setup.bound ? port_set_count_without(c->setup.bound, &lost, c->setup.low, c->setup.high)
+	                       : 0;
 }
 
 const struct census_counts *census_counts(const struct census *c)
@@ -253,6 +283,21 @@ int census_destinations(const struct census *c, struct census_destination *ret, 
 	topk_free(sums);
 	*ret_n = n;
 	return 0;
+}
+
+size_t census_owners(const struct census *c, struct census_owner *ret, size_t max)
+{
+	struct topk_entry top[CENSUS_LARGEST];
+	size_t n = topk_largest(c->owners, top, max < CENSUS_LARGEST ? max : CENSUS_LARGEST);
+	for (size_t i = 0; i < n; i++) {
+		const struct owner_note *note = top[i].note;
+		ret[i] = (struct census_owner){ .uid = (uint32_t)top[i].key[0],
+			.cgroup = top[i].key[1],
+			.sockets = top[i].count,
+			.error = top[i].error,
+			.listening = note->listening };
+	}
+	return n;
 }
 
 static bool busier(const struct census_service *a, const struct census_service *b)

@@ -38,8 +38,11 @@ struct census_counts {
 	uint64_t outgoing_time_wait;                 /* part of TIME_WAIT: uses up an ephemeral port */
 	uint64_t service_time_wait; /* part of TIME_WAIT: on a service's own port, costs no port */
 	uint64_t time_wait_age[CENSUS_AGE_CLASSES]; /* [0]: younger than 5 s */
-	uint32_t listening_ports;                   /* different ports */
-	uint32_t listening_in_range;                /* of these in the range, not reserved */
+	uint64_t bound_sockets;      /* in the range, on ports of setup.bound: they use up no port more */
+	uint32_t listening_ports;    /* different ports */
+	uint32_t listening_in_range; /* of these in the range, not reserved */
+	uint32_t
+	        bound_in_range; /* ports of setup.bound in the range, neither reserved nor listening; after the walk */
 };
 
 /* (source address, destination address, destination port): what a free ephemeral port is needed for. */
@@ -69,9 +72,19 @@ struct census_service {
 	uint32_t time_wait, live; /* live: connections in any other state but LISTEN */
 };
 
+/* Sockets that belong to a process, by its user and its cgroup. */
+struct census_owner {
+	uint32_t uid;
+	uint64_t cgroup;    /* id of a cgroup2 directory; 0: not told */
+	uint64_t sockets;   /* upper bound, listeners included */
+	uint64_t error;     /* sockets - error is a lower bound */
+	uint64_t listening; /* of these; a lower bound when error is not 0 */
+};
+
 struct census_setup {
 	uint16_t low, high;              /* ephemeral range */
 	const struct port_set *reserved; /* used until census_free() */
+	const struct port_set *bound;    /* ports that were taken by bind(); the same; NULL: not known */
 	uint32_t reuse_delay_ms;         /* from which age TIME_WAIT counts as `aged` */
 	uint64_t hash_key[2];            /* random */
 	size_t table;                    /* paths and destinations kept; 0: 8192 */
@@ -87,6 +100,8 @@ int census_new(const struct census_setup *setup, struct census **ret);
 void census_free(struct census *c);
 /* A sockdiag_each whose context is the census; always 0. */
 int census_add(const struct sockdiag_socket *s, void *census);
+/* The walk is over: count what can be counted only then. */
+void census_end(struct census *c);
 
 const struct census_counts *census_counts(const struct census *c);
 /* Sum over the families. */
@@ -97,6 +112,9 @@ size_t census_paths(const struct census *c, struct census_path *ret, size_t max,
 int census_destinations(const struct census *c, struct census_destination *ret, size_t max, size_t *ret_n);
 /* The services with most TIME_WAIT entries, then most connections, largest first. */
 size_t census_services(const struct census *c, struct census_service *ret, size_t max);
+
+/* The owners with most sockets, largest first. */
+size_t census_owners(const struct census *c, struct census_owner *ret, size_t max);
 
 /* "TIME_WAIT", the word that netstat prints; "?" for numbers that are no state. */
 const char *tcp_state_name(unsigned state);

@@ -2,7 +2,7 @@
  *
  * Pure arithmetic. No kernel counter moves when ports run out, so this is the only warning there is.
  *
- *   capacity     range - reserved - ports that somebody listens on
+ *   capacity     range - reserved - ports that somebody listens on or took by bind()
  *   free         capacity - used + TIME_WAIT entries that tcp_tw_reuse lets connect() take over
  *   utilisation  1 - free / capacity
  */
@@ -22,7 +22,7 @@ enum headroom_grade {
 struct headroom_input {
 	uint16_t low, high; /* ephemeral range */
 	uint32_t reserved;  /* reserved ports inside the range */
-	uint32_t bound;     /* listening ports inside the range that are not reserved */
+	uint32_t bound;     /* listening and bound ports inside the range that are not reserved */
 	uint32_t used;      /* ports of the path in any state */
 	uint32_t live;      /* of these neither TIME_WAIT nor FIN_WAIT_2 minisockets */
 	uint32_t aged;      /* TIME_WAIT entries older than the reuse delay */

@@ -52,5 +52,7 @@ bool ip16_is_loopback(const struct ip16 *a);
 char *ip16_text(const struct ip16 *a, char text[IP16_TEXT_ROOM]);
 /* "10.0.0.5:3306" or "[2001:db8::1]:3306" into TEXT. Returns TEXT. */
 char *ip16_endpoint(const struct ip16 *a, uint16_t port, char text[IP16_ENDPOINT_ROOM]);
+/* "10.0.0.5", "10.0.0.5:3306", "2001:db8::1", "[2001:db8::1]:3306": *RET_PORT is 0 where none stands. KE_SYNTAX. */
+int ip16_parse(const char *text, struct ip16 *ret, uint16_t *ret_port);
 
 #endif

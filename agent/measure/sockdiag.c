@@ -106,8 +106,10 @@ static inline const struct nlmsghdr *message_next(const struct nlmsghdr *nlh, si
 	return (const void *)((const char *)nlh + step);
 }
 
-static bool attributes_valid(const struct nlmsghdr *nlh)
+/* Are they well-formed? RET_CGROUP is the one that is wanted, 0 without it. */
+static bool attributes_read(const struct nlmsghdr *nlh, uint64_t *ret_cgroup)
 {
+	*ret_cgroup = 0;
 	const char *at = (const char *)nlh + SOCKET_LEN;
 	size_t left = nlh->nlmsg_len - SOCKET_LEN;
 	while (left > 0) {
@@ -117,6 +119,8 @@ static bool attributes_valid(const struct nlmsghdr *nlh)
 		memcpy(&attr, at, sizeof attr);
 		if (attr.nla_len < sizeof attr || attr.nla_len > left)
 			return false;
+		if (attr.nla_type == INET_DIAG_CGROUP_ID && attr.nla_len == sizeof attr + sizeof *ret_cgroup)
+			memcpy(ret_cgroup, at + sizeof attr, sizeof *ret_cgroup);
 		size_t step = MNL_ALIGN(attr.nla_len);
 		if (step >= left)
 			return true; /* the last one may lack its padding */
@@ -130,7 +134,7 @@ static int socket_parse(const struct nlmsghdr *nlh, struct sockdiag_socket *s, s
 {
 	if (nlh->nlmsg_type != TCPDIAG_GETSOCK)
 		return malformed(f, "message of a type that was not asked for");
-	if (nlh->nlmsg_len < SOCKET_LEN || !attributes_valid(nlh))
+	if (nlh->nlmsg_len < SOCKET_LEN || !attributes_read(nlh, &s->cgroup))
 		return malformed(f, "socket message of a wrong length");
 	const struct inet_diag_msg *m = (const void *)((const char *)nlh + MNL_NLMSG_HDRLEN);
 	if (m->idiag_state < 1 || m->idiag_state >= TCP_STATES)
@@ -146,6 +150,7 @@ static int socket_parse(const struct nlmsghdr *nlh, struct sockdiag_socket *s, s
 	}
 	s->expires_ms = m->idiag_timer ? m->idiag_expires : 0;
 	s->inode = m->idiag_inode;
+	s->uid = m->idiag_uid;
 	s->local_port = __builtin_bswap16(m->id.idiag_sport);
 	s->remote_port = __builtin_bswap16(m->id.idiag_dport);
 	s->family = m->idiag_family;
@@ -241,10 +246,22 @@ static int finish_old(struct sockdiag *d, const struct clock *clock, int64_t dea
 	return 0;
 }
 
-static int request_send(struct sockdiag *d, uint32_t states, struct fault *f)
+/* "No automatic port", for the kernel's little machine, which accepts where it ends exactly and refuses where it jumps beyond:
+ * an automatic one goes on to a jump beyond the end, any other skips that. */
+static const struct bound_filter {
+	struct nlattr attr;
+	struct inet_diag_bc_op automatic, jump;
+} bound_filter = {
+	.attr = { .nla_len = sizeof bound_filter, .nla_type = INET_DIAG_REQ_BYTECODE },
+	.automatic = { .code = INET_DIAG_BC_AUTO, .yes = 4, .no = 8 },
+	.jump = { .code = INET_DIAG_BC_JMP, .yes = 4, .no = 8 },
+};
+_Static_assert(sizeof(struct inet_diag_bc_op) == 4, "jumps are told in bytes");
+
+static int request_send(struct sockdiag *d, uint32_t states, bool bound, struct fault *f)
 {
-	char room[MNL_ALIGN(sizeof(struct nlmsghdr)) + MNL_ALIGN(sizeof(struct inet_diag_req))]
-	        __attribute__((aligned(8))) = { 0 };
+	char room[MNL_ALIGN(sizeof(struct nlmsghdr)) + MNL_ALIGN(sizeof(struct inet_diag_req)) +
+	          sizeof bound_filter] __attribute__((aligned(8))) = { 0 };
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(room);
 	nlh->nlmsg_type = TCPDIAG_GETSOCK;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
@@ -253,20 +270,23 @@ static int request_send(struct sockdiag *d, uint32_t states, struct fault *f)
 	/* The family is not looked at; the kernel shows both. */
 	req->idiag_family = AF_INET;
 	req->idiag_states = states;
+	if (bound)
+		memcpy(mnl_nlmsg_put_extra_header(nlh, sizeof bound_filter), &bound_filter,
+		        sizeof bound_filter);
 	if (mnl_socket_sendto(d->nl, nlh, nlh->nlmsg_len) < 0)
 		return fault_set(f, err_from_errno(errno), "sock_diag", NULL, "cannot ask the kernel: %s",
 		        strerror(errno));
 	return 0;
 }
 
-int sockdiag_dump(struct sockdiag *d, uint32_t states, const struct clock *clock, int64_t deadline_ms,
-        sockdiag_each *each, void *ctx, struct fault *f)
+static int dump(struct sockdiag *d, uint32_t states, bool bound, const struct clock *clock,
+        int64_t deadline_ms, sockdiag_each *each, void *ctx, struct fault *f)
 {
 	uint32_t portid = mnl_socket_get_portid(d->nl);
 	bool done = false;
 	int rc = finish_old(d, clock, deadline_ms, f);
 	if (rc == 0)
-		rc = request_send(d, states, f);
+		rc = request_send(d, states, bound, f);
 	if (rc)
 		return rc;
 	d->unfinished = true;
@@ -283,4 +303,18 @@ int sockdiag_dump(struct sockdiag *d, uint32_t states, const struct clock *clock
 	if (done)
 		d->unfinished = false;
 	return rc;
+}
+
+int sockdiag_dump(struct sockdiag *d, uint32_t states, const struct clock *clock, int64_t deadline_ms,
+        sockdiag_each *each, void *ctx, struct fault *f)
+{
+	return dump(d, states, false, clock, deadline_ms, each, ctx, f);
+}
+
+int sockdiag_dump_bound(struct sockdiag *d, const struct clock *clock, int64_t deadline_ms,
+        sockdiag_each *each, void *ctx, struct fault *f)
+{
+	const uint32_t states = SOCKDIAG_ALL_STATES | 1U << TCP_STATE_BOUND_INACTIVE;
+	return dump(d, states & ~(1U << TCP_STATE_LISTEN | 1U << TCP_STATE_TIME_WAIT), true, clock,
+	        deadline_ms, each, ctx, f);
 }

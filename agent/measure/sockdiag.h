@@ -49,6 +49,8 @@ struct sockdiag_socket {
 	struct ip16 local, remote;
 	uint32_t expires_ms; /* until the timer fires; 0 without one */
 	uint32_t inode;      /* 0: no process owns it */
+	uint32_t uid;        /* of the owner; 0 without one */
+	uint64_t cgroup;     /* of the owner, the id of a cgroup2 directory; 0: not told */
 	uint16_t local_port, remote_port;
 	uint8_t family; /* AF_INET, or AF_INET6 (also for mapped IPv4 addresses) */
 	uint8_t state;  /* enum tcp_state */
@@ -73,7 +75,13 @@ void sockdiag_close(struct sockdiag *d);
 int sockdiag_dump(struct sockdiag *d, uint32_t states, const struct clock *clock, int64_t deadline_ms,
         sockdiag_each *each, void *ctx, struct fault *f);
 
-/* The parser behind it, pure: LEN bytes of netlink messages of dump SEQ to port PORTID. *RET_DONE is set when the dump's
+/* The same for sockets that named their local port in bind(), connected or not, but no listeners: such a port is lost to
+ * automatic connect(). Sockets that are bound and nothing else are seen from Linux 6.8 on; what is in TIME_WAIT does not tell, nor
+ * does a bind() to an address and port 0. */
+int sockdiag_dump_bound(struct sockdiag *d, const struct clock *clock, int64_t deadline_ms,
+        sockdiag_each *each, void *ctx, struct fault *f);
+
+/* The parser behind both, pure: LEN bytes of netlink messages of dump SEQ to port PORTID. *RET_DONE is set when the dump's
  * end (good or bad) was reached. KE_PROTO for anything that is not exactly what was asked for; an error message of the kernel
  * becomes the code of its errno. */
 int sockdiag_parse(const void *data, size_t len, uint32_t seq, uint32_t portid, sockdiag_each *each,

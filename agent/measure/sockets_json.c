@@ -1,5 +1,8 @@
 /* The report as JSON (proto/schema/sockets.schema.json): integers, words, and null for what the kernel does not tell.
  * Used by `kedge-agent sockets --format json` and for the agent's records. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "agent/measure/sockets_report.h"
 
 static void known_or_null(struct jsonw *w, const char *name, int64_t n)
@@ -61,7 +64,9 @@ static void ports_write(struct jsonw *w, const struct sockets_report *r)
 	jsonw_int(w, "low", r->ports.low);
 	jsonw_int(w, "high", r->ports.high);
 	jsonw_int(w, "reserved_in_range", r->reserved_in_range);
-	jsonw_int(w, "listening_in_range", r->counts.listening_in_range);
+	known_or_null(w, "listening_in_range",
+	        r->mode == SOCKETS_FULL ? (int64_t)r->counts.listening_in_range : -1);
+	known_or_null(w, "bound_in_range", r->bound_known ? (int64_t)r->counts.bound_in_range : -1);
 	known_or_null(w, "tcp_tw_reuse", r->ports.tw_reuse);
 	jsonw_int(w, "reuse_delay_ms", ports_reuse_delay_ms(&r->ports));
 	known_or_null(w, "tcp_timestamps", r->ports.timestamps);
@@ -123,6 +128,26 @@ static void services_write(struct jsonw *w, const struct sockets_report *r)
 	jsonw_array_end(w);
 }
 
+/* Ids have 64 bits, JSON's integers 53: they are text. */
+static void owners_write(struct jsonw *w, const struct sockets_report *r, const char *const *cgroups)
+{
+	jsonw_array(w, "owners");
+	for (size_t i = 0; i < r->n_owners; i++) {
+		const struct census_owner *o = &r->owners[i];
+		char id[24];
+		snprintf(id, sizeof id, "%" PRIu64, o->cgroup);
+		jsonw_object(w, NULL);
+		jsonw_int(w, "uid", o->uid);
+		jsonw_opt_string(w, "cgroup_id", o->cgroup ? id : NULL);
+		jsonw_opt_string(w, "cgroup", cgroups ? cgroups[i] : NULL);
+		jsonw_int(w, "sockets", (int64_t)o->sockets);
+		jsonw_int(w, "error", (int64_t)o->error);
+		jsonw_int(w, "listening", (int64_t)o->listening);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
 static void advice_write(struct jsonw *w, const struct sockets_report *r)
 {
 	jsonw_array(w, "advice");
@@ -137,22 +162,45 @@ static void advice_write(struct jsonw *w, const struct sockets_report *r)
 	jsonw_array_end(w);
 }
 
-void sockets_report_json(const struct sockets_report *r, struct jsonw *w, const char *name)
+static void tables_write(struct jsonw *w, const struct sockets_report *r, const char *const *cgroups)
 {
-	jsonw_object(w, name);
-	jsonw_time(w, "time", r->time);
-	jsonw_int(w, "took_ms", r->took_ms);
-	jsonw_bool(w, "partial", r->partial);
 	jsonw_bool(w, "exact", r->exact);
 	counts_write(w, &r->counts);
-	sockstat_write(w, r);
-	ports_write(w, r);
 	destinations_write(w, r);
 	services_write(w, r);
+	owners_write(w, r, cgroups);
 	jsonw_array(w, "paths");
 	for (size_t i = 0; i < r->n_paths; i++)
 		path_write(w, &r->paths[i], &r->headroom[i]);
 	jsonw_array_end(w);
+}
+
+static void only_write(struct jsonw *w, const struct sockets_report *r)
+{
+	char text[IP16_TEXT_ROOM];
+	jsonw_object(w, "only");
+	jsonw_string(w, "address", ip16_text(&r->only.addr, text));
+	jsonw_int(w, "port", r->only.port);
+	jsonw_object_end(w);
+}
+
+void sockets_report_json(
+        const struct sockets_report *r, const char *const *cgroups, struct jsonw *w, const char *name)
+{
+	jsonw_object(w, name);
+	jsonw_time(w, "time", r->time);
+	jsonw_string(w, "mode", r->mode == SOCKETS_FULL ? "full" : "totals");
+	jsonw_int(w, "took_ms", r->took_ms);
+	jsonw_int(w, "cpu_us", r->cpu_us);
+	jsonw_bool(w, "partial", r->partial);
+	jsonw_bool(w, "stopped", r->stopped);
+	if (r->filtered)
+		only_write(w, r);
+	if (r->mode == SOCKETS_FULL)
+		tables_write(w, r, cgroups);
+	sockstat_write(w, r);
+	ports_write(w, r);
+	counters_json(&r->change, w);
 	advice_write(w, r);
 	jsonw_object_end(w);
 }

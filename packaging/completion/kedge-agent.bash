@@ -4,9 +4,13 @@ _kedge_agent() {
 	local commands="run enrol apply confirm diff verify revert retry override hold status lint explain sockets"
 	local common="--format --ceiling --run-dir --state-dir --root --help"
 	case $prev in
-	--format) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
-	--ceiling|--config|--token-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-	--token|--confirm-timeout|--reason) COMPREPLY=(); return ;;
+	--format)
+		word="text json"
+		[[ " ${COMP_WORDS[*]} " != *" sockets "* ]] || word+=" openmetrics"
+		COMPREPLY=($(compgen -W "$word" -- "$cur")); return ;;
+	--netns) COMPREPLY=($(compgen -W "all self $(ls /run/netns 2>/dev/null)" -- "$cur")); return ;;
+	--ceiling|--config|--token-file|--textfile) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--token|--confirm-timeout|--count|--top|--dest|--reason) COMPREPLY=(); return ;;
 	--for) COMPREPLY=($(compgen -W "30m 2h 1d" -- "$cur")); return ;;
 	--run-dir|--state-dir|--root|--files) COMPREPLY=($(compgen -d -- "$cur")); return ;;
 	esac
@@ -44,6 +48,8 @@ _kedge_agent() {
 			COMPREPLY=($(compgen -W "end" -- "$cur"))
 		fi ;;
 	status) COMPREPLY=($(compgen -W "$common --files" -- "$cur")) ;;
+	sockets)
+		COMPREPLY=($(compgen -W "$common --watch --count --dest --top --totals --netns --textfile" -- "$cur")) ;;
 	explain)
 		COMPREPLY=($(compgen -W "$common --files $(find /proc/sys/net -type f -printf 'net.%P\n' 2>/dev/null | tr / .)" -- "$cur")) ;;
 	*) COMPREPLY=($(compgen -W "$common" -- "$cur")) ;;

@@ -49,6 +49,7 @@ _kedge() {
 		"operator sign") options="--ca-cert --ca-key --passphrase-file --fleet --name --days --output" ;;
 		"hosts "*) options="--label --state --limit" ;;
 		"drift "*) options="--host --sysctl --since --limit" ;;
+		"sockets "*) options="--top --label --history --limit" ;;
 		"refusals "*) options="--host --limit" ;;
 		"reports "*) options="--kind --limit" ;;
 		esac

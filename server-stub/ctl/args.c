@@ -64,6 +64,8 @@ const struct args_option args_options[] = {
 	{ "since", 0, "TIME", "not older: 2026-11-24T20:00:00Z, or 2h for two hours back" },
 	{ "kind", 0, "KIND", "only records of this kind" },
 	{ "label", 0, "K=V", "only hosts with this label; token create: give it this label" },
+	{ "top", 0, "N", "rows of each table; without a host: so many paths of the fleet (20)" },
+	{ "history", 0, NULL, "the host's measurements, newest first" },
 	{ "state", 0, "STATE", "only hosts that are online, offline, mia or revoked" },
 	{ "fleet", 0, "NAME", "name of the fleet" },
 	{ "days", 0, "N", "lifetime of the certificate in days" },

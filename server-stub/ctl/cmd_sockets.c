@@ -1,11 +1,13 @@
-/* cmd_sockets.c — `sockets HOST`: the host's last measurement, as `kedge-agent sockets` would tell it there. */
+/* cmd_sockets.c — `sockets HOST`: the host's last full measurement, as `kedge-agent sockets` would tell it there. Without a host,
+ * and with --history, cmd_sockets_fleet.c answers. */
 #include <inttypes.h>
+#include <stdint.h>
 #include <string.h>
 
 #include <cJSON.h>
 
 #include "proto/tree.h"
-#include "server-stub/ctl/ask.h"
+#include "server-stub/ctl/cmd_sockets.h"
 
 static void states_text(struct ctl *c, const struct place *b)
 {
@@ -34,7 +36,7 @@ static void destination_text(const struct place *row, struct buf *out)
 	endpoint(row, "address", out);
 }
 
-static void path_text(const struct place *row, struct buf *out)
+void sockets_path_text(const struct place *row, struct buf *out)
 {
 	ask_text(row, "source", out);
 	buf_str(out, " -> ");
@@ -56,11 +58,34 @@ static void full_text(const struct place *row, struct buf *out)
 		buf_fmt(out, "%" PRId64 " s", s);
 }
 
-static void section(
-        struct ctl *c, const char *title, const struct cJSON *rows, const struct ask_column *columns)
+/* "uid 33", and the cgroup as far as it is known. */
+static void owner_text(const struct place *row, struct buf *out)
 {
-	if (!rows || !rows->child)
+	buf_fmt(out, "uid %" PRId64, ask_int(row, "uid", 0));
+	if (ask_node(row, "cgroup_id")) {
+		buf_str(out, ", cgroup id ");
+		ask_text(row, "cgroup_id", out);
+	}
+}
+
+static void rate_text(const struct place *row, struct buf *out)
+{
+	int64_t n = ask_int(row, "rate_milli", 0);
+
+	buf_fmt(out, "%" PRId64 ".%" PRId64, n / 1000, n % 1000 / 100);
+}
+
+/* The first TOP rows of a table, with its title. */
+static void section(struct ctl *c, const char *title, const struct cJSON *list,
+        const struct ask_column *columns, int64_t top)
+{
+	/* The answer is ours: what is not shown is dropped. */
+	cJSON *rows = (cJSON *)(uintptr_t)list;
+
+	if (!cJSON_IsArray(rows) || !rows->child)
 		return;
+	while (cJSON_GetArraySize(rows) > top)
+		cJSON_DeleteItemFromArray(rows, (int)top);
 	buf_fmt(&c->out, "\n%s\n", title);
 	ask_table(c, rows, columns, "  ");
 }
@@ -84,7 +109,7 @@ static void advice_text(struct ctl *c, const struct place *b)
 	}
 }
 
-static void sockets_text(struct ctl *c, const struct cJSON *record)
+static void sockets_text(struct ctl *c, const struct cJSON *record, int64_t top)
 {
 	static const struct ask_column destinations[] = { { ">TIME_WAIT", "time_wait", NULL },
 		{ "DESTINATION", NULL, destination_text }, { NULL, NULL, NULL } };
@@ -95,7 +120,12 @@ static void sockets_text(struct ctl *c, const struct cJSON *record)
 		{ ">USED%", NULL, percent_text }, { ">USED", "used", NULL },
 		{ ">TIME_WAIT", "time_wait", NULL }, { ">OPEN", "live", NULL }, { ">FREE", "free", NULL },
 		{ ">BEARS/S", "sustainable", NULL }, { ">FULL IN", NULL, full_text },
-		{ "PATH", NULL, path_text }, { NULL, NULL, NULL } };
+		{ "PATH", NULL, sockets_path_text }, { NULL, NULL, NULL } };
+	static const struct ask_column owners[] = { { ">SOCKETS", "sockets", NULL },
+		{ ">LISTENING", "listening", NULL }, { "OWNER", NULL, owner_text }, { NULL, NULL, NULL } };
+	static const struct ask_column moved[] = { { "GROUP", "group", NULL }, { "COUNTER", "name", NULL },
+		{ ">BY", "delta", NULL }, { ">A SECOND", NULL, rate_text }, { "GATE", "gate", NULL },
+		{ NULL, NULL, NULL } };
 	struct place r = place_root(record), b = place_root(ask_node(&r, "body"));
 	struct buf title = BUF_INIT(256);
 	char word[64];
@@ -105,24 +135,31 @@ static void sockets_text(struct ctl *c, const struct cJSON *record)
 	buf_fmt(&c->out, "measured %s\n\n", ask_word(&b, "time", word, sizeof word));
 	states_text(c, &b);
 	section(c, "TIME_WAIT by destination (these use up ports)", ask_node(&b, "destinations"),
-	        destinations);
-	section(c, "TIME_WAIT by service (these use up no port)", ask_node(&b, "services"), services);
+	        destinations, top);
+	section(c, "TIME_WAIT by service (these use up no port)", ask_node(&b, "services"), services, top);
 	buf_fmt(&title, "port headroom (range %" PRId64 "-%" PRId64 ", %" PRId64 " reserved)",
 	        ask_int(&b, "ports.low", 0), ask_int(&b, "ports.high", 0),
 	        ask_int(&b, "ports.reserved_in_range", 0));
-	section(c, buf_text(&title), ask_node(&b, "paths"), paths);
+	section(c, buf_text(&title), ask_node(&b, "paths"), paths, top);
 	buf_free(&title);
+	section(c, "sockets by owner (TIME_WAIT has none)", ask_node(&b, "owners"), owners, top);
+	section(c, "counters that rose since the measurement before", ask_node(&b, "counters.moved"), moved,
+	        1000);
 	advice_text(c, &b);
 }
 
-int ctl_sockets(struct ctl *c)
+static int one_host(struct ctl *c)
 {
+	const char *top = args_value(&c->args, "top");
+	int64_t rows = 1000;
 	struct buf path = BUF_INIT(4096);
 	struct client *client = NULL;
 	struct cJSON *record = NULL;
 	struct fault f = { 0 };
-	int rc = client_open(&c->config, c->clock, &client, &f);
+	int rc = top ? args_int(top, 1, 1000, &rows, &f) : KE_OK;
 
+	if (!rc)
+		rc = client_open(&c->config, c->clock, &client, &f);
 	buf_str(&path, "/v1/hosts/");
 	client_quote(&path, c->args.words[0]);
 	buf_str(&path, "/sockets");
@@ -137,8 +174,22 @@ int ctl_sockets(struct ctl *c)
 		tree_write(&w, "record", record);
 		ctl_json_end(c, &w);
 	} else {
-		sockets_text(c, record);
+		sockets_text(c, record, rows);
 	}
 	cJSON_Delete(record);
 	return CTL_DONE;
+}
+
+int ctl_sockets(struct ctl *c)
+{
+	bool history = args_has(&c->args, "history"), host = c->args.n_words == 1;
+	struct fault f;
+
+	if ((history && !host) || (args_has(&c->args, "label") && host) ||
+	        (args_has(&c->args, "limit") && !history) || (history && args_has(&c->args, "top"))) {
+		fault_set(&f, KE_USAGE, NULL, "see kedge sockets --help",
+		        "HOST [--top N], HOST --history [--limit N], or [--top N] [--label K=V]");
+		return ctl_complain(c, &f);
+	}
+	return history ? sockets_history(c) : host ? one_host(c) : sockets_fleet(c);
 }

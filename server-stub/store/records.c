@@ -145,6 +145,16 @@ static int status_set(struct db *db, const struct store_batch *b, const struct s
 	return rc ? rc : host_labels_set(db, b->host, st);
 }
 
+/* A measurement of totals alone does not take the place of the last full one. Lines are compact, and a quote inside a string is
+ * escaped: the words can only be the member. */
+static int sockets_set(struct db *db, const struct store_batch *b, const struct store_record *r)
+{
+	static const char totals[] = "\"mode\":\"totals\"";
+	bool only = memmem(r->line, r->line_len, totals, sizeof totals - 1);
+
+	return latest_set(db, b, r, only ? "totals" : "");
+}
+
 int record_add(struct db *db, const struct store_batch *b, const struct store_record *r)
 {
 	int rc = line_add(db, b, r);
@@ -159,5 +169,5 @@ int record_add(struct db *db, const struct store_batch *b, const struct store_re
 		return apply_set(db, b, r);
 	if (r->status)
 		return status_set(db, b, r);
-	return strcmp(r->kind, "sockets") ? KE_OK : latest_set(db, b, r, "");
+	return strcmp(r->kind, "sockets") ? KE_OK : sockets_set(db, b, r);
 }

@@ -241,7 +241,7 @@ struct store_record_row {
 /* Raw records of HOST, of one KIND or all (NULL). */
 int store_record_list(struct store *s, const char *host, const char *kind, const struct store_page *page,
         int (*row)(void *ctx, const struct store_record_row *r), void *ctx, struct fault *f);
-/* The latest record of a kind: "sockets", "status", or "apply" (then POLICY names which; NULL otherwise). These are
+/* The latest record of a kind: "sockets" (a full measurement, not one of totals alone), "status", or "apply" (then POLICY names which; NULL otherwise). These are
  * kept even when retention took the raw record. id is 0. KE_NOENT: none yet. */
 int store_record_latest(struct store *s, const char *host, const char *kind, const char *policy,
         int (*row)(void *ctx, const struct store_record_row *r), void *ctx, struct fault *f);

@@ -18,7 +18,7 @@ int main(void)
 		return 1;
 	}
 	struct buf out = BUF_INIT(65536);
-	sockets_report_text(&r, &out);
+	sockets_report_text(&r, NULL, &out);
 	fputs(buf_text(&out), stdout);
 	buf_free(&out);
 	return 0;

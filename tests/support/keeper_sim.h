@@ -162,6 +162,7 @@ static inline struct sim *sim_new(const char *host, char *role, struct repo_sim 
 		.server = s->server,
 		.poll_ms = 50,
 		.sockets_s = 60,
+		.sockets_cpu = 5,
 		.status_s = 900,
 		.refresh_s = 300,
 		.confirm_s = 120,

@@ -19,6 +19,7 @@ struct host {
 	struct headroom headroom[6];
 	size_t n_paths;
 	struct census_service service;
+	struct counters_change change;
 	struct advice got[ADVICE_MAX];
 	size_t n;
 };
@@ -62,7 +63,8 @@ static void give(struct host *h)
 		.headroom = h->headroom,
 		.n_paths = h->n_paths,
 		.services = &h->service,
-		.n_services = 1 };
+		.n_services = 1,
+		.change = &h->change };
 	h->n = advice_give(&in, h->got);
 }
 
@@ -247,6 +249,76 @@ static void counts(void **state)
 	assert_int_equal(h->n, 0);
 }
 
+static void moved(struct host *h, const char *name, uint64_t delta, uint64_t rate_milli)
+{
+	int i = netstat_index(name);
+	assert_true(i >= 0);
+	h->change.known = true;
+	h->change.interval_ms = 60000;
+	h->change.netstat.known[i] = true;
+	h->change.netstat.delta[i] = delta;
+	h->change.netstat.rate_milli[i] = rate_milli;
+}
+
+/* Counters that rise between two looks. */
+static void counters(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *counter;
+		uint64_t delta, rate_milli;
+		const char *rule; /* NULL: silence */
+		enum advice_level level;
+		const char *remark;
+	} rows[] = {
+		{ "TW", 60000, 1000000, NULL, 0, "60 thousand of 262 thousand" },
+		{ "TW", 209700, 3495000, NULL, 0, "just below four fifths" },
+		{ "TW", 210000, 3500000, "TW012", ADVICE_WARNING, "four fifths" },
+		{ "TW", 300000, 5000000, "TW012", ADVICE_CRITICAL, "more than there is room for" },
+		{ "TCPTimeWaitOverflow", 1, 16, "CNT001", ADVICE_CRITICAL, "a single one" },
+		{ "ListenOverflows", 3, 50, "CNT002", ADVICE_WARNING, "accept queue" },
+		{ "TCPReqQFullDrop", 3, 50, "CNT003", ADVICE_WARNING, "SYN queue, dropped" },
+		{ "TCPReqQFullDoCookies", 3, 50, "CNT003", ADVICE_WARNING, "SYN queue, cookies" },
+		{ "TCPAbortOnMemory", 3, 50, "CNT004", ADVICE_CRITICAL, "memory" },
+		{ "RcvPruned", 3, 50, "CNT005", ADVICE_WARNING, "receive queue" },
+		{ "TCPTimeWaitOverflow", 0, 0, NULL, 0, "did not move" },
+		{ "TWRecycled", 1000, 16666, NULL, 0, "nothing to say about" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct host *h = quiet();
+		moved(h, rows[i].counter, rows[i].delta, rows[i].rate_milli);
+		give(h);
+		if (h->n != (rows[i].rule ? 1 : 0) ||
+		        (rows[i].rule && (strcmp(h->got[0].rule, rows[i].rule) != 0 ||
+		                                 h->got[0].level != rows[i].level)))
+			fail_msg("%s: %zu findings, %s", rows[i].remark, h->n, h->n ? h->got[0].rule : "");
+	}
+	struct host *h = quiet();
+	moved(h, "TCPTimeWaitOverflow", 5, 83);
+	give(h);
+	assert_string_equal(
+	        h->got[0].what, "5 connections ended without TIME_WAIT in 60 s (TCPTimeWaitOverflow)");
+	h->change.known = false; /* a reset */
+	give(h);
+	assert_int_equal(h->n, 0);
+	h->change.softnet_known = true;
+	h->change.softnet.dropped = 4;
+	give(h);
+	assert_non_null(found(h, "CNT006"));
+}
+
+static void bound(void **state)
+{
+	(void)state;
+	struct host *h = quiet();
+	h->counts.bound_in_range = 1411; /* of 28232: just below a twentieth */
+	give(h);
+	assert_int_equal(h->n, 0);
+	h->counts.bound_in_range = 1412;
+	give(h);
+	assert_non_null(found(h, "BIND001"));
+}
+
 static void worst_first_and_bounded(void **state)
 {
 	(void)state;
@@ -281,6 +353,8 @@ int main(void)
 		cmocka_unit_test(ranges),
 		cmocka_unit_test(buckets),
 		cmocka_unit_test(counts),
+		cmocka_unit_test(counters),
+		cmocka_unit_test(bound),
 		cmocka_unit_test(worst_first_and_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,72 @@ static void add(struct census *c, struct sockdiag_socket s)
 	assert_int_equal(census_add(&s, c), 0);
 }
 
+/* Ports that somebody named in bind() are lost to all, and no path's. */
+static void bound_ports(void **state)
+{
+	(void)state;
+	static struct port_set bound, none;
+	struct census *c;
+	const struct census_setup setup = {
+		.low = 32768, .high = 60999, .reserved = &none, .bound = &bound, .reuse_delay_ms = 1000
+	};
+	port_set_add(&bound, 45000);
+	port_set_add(&bound, 45001); /* listens, too */
+	port_set_add(&bound, 22);    /* outside the range */
+	assert_int_equal(census_new(&setup, &c), 0);
+	add(c, make(TCP_STATE_LISTEN, 45001, 0, 0));
+	add(c, make(TCP_STATE_ESTABLISHED, 45000, 5, 3306));
+	add(c, make(TCP_STATE_TIME_WAIT, 45000, 6, 3306)); /* of the same port, to another one */
+	add(c, make(TCP_STATE_ESTABLISHED, 45002, 5, 3306));
+	census_end(c);
+	const struct census_counts *n = census_counts(c);
+	assert_int_equal(n->bound_in_range, 1);
+	assert_int_equal(n->bound_sockets, 2);
+	assert_int_equal(n->listening_in_range, 1);
+	assert_int_equal(n->outgoing_time_wait, 0);
+	struct census_path paths[4];
+	bool exact;
+	assert_int_equal(census_paths(c, paths, 4, &exact), 1);
+	assert_int_equal(paths[0].used, 1);
+	census_free(c);
+}
+
+/* Sockets with an inode belong to somebody. */
+static void owners(void **state)
+{
+	(void)state;
+	struct census *c = fresh(0);
+	for (int i = 0; i < 5; i++) {
+		struct sockdiag_socket s = make(i ? TCP_STATE_ESTABLISHED : TCP_STATE_LISTEN,
+		        i ? (uint16_t)(40000 + i) : 80, 5, 3306);
+		s.inode = 77;
+		s.uid = 33;
+		s.cgroup = i == 4 ? 9 : 8;
+		add(c, s);
+	}
+	add(c, make(TCP_STATE_TIME_WAIT, 50000, 5, 3306)); /* nobody's */
+	struct census_owner o[4];
+	assert_int_equal(census_owners(c, o, 4), 2);
+	assert_true(o[0].uid == 33 && o[0].cgroup == 8 && o[0].sockets == 4 && o[0].listening == 1);
+	assert_true(o[1].uid == 33 && o[1].cgroup == 9 && o[1].sockets == 1 && o[1].listening == 0);
+	assert_int_equal(o[0].error, 0);
+	assert_int_equal(census_owners(c, o, 1), 1);
+	census_free(c);
+
+	/* More owners than the table holds: told as bounds. */
+	c = fresh(0);
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct sockdiag_socket s = make(TCP_STATE_ESTABLISHED, 40000, 5, 3306);
+		s.inode = 1;
+		s.uid = i < 400 ? 7 : i;
+		add(c, s);
+	}
+	assert_int_equal(census_owners(c, o, 4), 4);
+	assert_true(o[0].uid == 7 && o[0].sockets - o[0].error <= 400 && o[0].sockets >= 400);
+	assert_true(o[1].error > 0);
+	census_free(c);
+}
+
 static void outgoing_and_service(void **state)
 {
 	(void)state;
@@ -407,6 +473,8 @@ static void equals_proc(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bound_ports),
+		cmocka_unit_test(owners),
 		cmocka_unit_test(outgoing_and_service),
 		cmocka_unit_test(ages),
 		cmocka_unit_test(families_and_minisockets),

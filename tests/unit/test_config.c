@@ -44,6 +44,7 @@ static void defaults_and_values(void **state)
 	assert_string_equal(c->labels[1].value, "a b");
 	assert_int_equal(c->poll_ms, 250);
 	assert_int_equal(c->sockets_s, 60);
+	assert_int_equal(c->sockets_cpu, 5);
 	assert_int_equal(c->keeper_uid, 65001);
 	assert_int_equal(c->courier_gid, 65002);
 	assert_string_equal(c->run_dir, "/run/kedge");

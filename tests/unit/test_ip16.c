@@ -54,10 +54,54 @@ static void mapped_is_the_same(void **state)
 	assert_false(ip16_equal(&a, &b));
 }
 
+static void parsed(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *endpoint; /* NULL: refused */
+		const char *remark;
+	} rows[] = {
+		{ "10.0.0.5", "10.0.0.5:0", "no port" },
+		{ "10.0.0.5:3306", "10.0.0.5:3306", "a port" },
+		{ "10.0.0.5:65535", "10.0.0.5:65535", "the last one" },
+		{ "2001:db8::1", "[2001:db8::1]:0", "IPv6 alone" },
+		{ "::1", "[::1]:0", "loopback" },
+		{ "[2001:db8::1]", "[2001:db8::1]:0", "brackets" },
+		{ "[2001:db8::1]:443", "[2001:db8::1]:443", "brackets and a port" },
+		{ "::ffff:10.0.0.5", "10.0.0.5:0", "mapped is IPv4" },
+		{ "", NULL, "nothing" },
+		{ "10.0.0.5:", NULL, "an empty port" },
+		{ "10.0.0.5:0", NULL, "port 0 is none" },
+		{ "10.0.0.5:65536", NULL, "beyond" },
+		{ "10.0.0.5:99999999999", NULL, "far beyond" },
+		{ "10.0.0.5:80x", NULL, "rubbish behind" },
+		{ "10.0.0:80", NULL, "three numbers" },
+		{ "[10.0.0.5]:80", NULL, "IPv4 in brackets" },
+		{ "[::1", NULL, "one bracket" },
+		{ "[::1]x", NULL, "rubbish behind the bracket" },
+		{ "[::1]:", NULL, "an empty port" },
+		{ "web1:80", NULL, "names are not looked up" },
+		{ "[aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]:1", NULL, "long" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char text[IP16_ENDPOINT_ROOM];
+		struct ip16 a = { { 1, 2 } };
+		uint16_t port = 7;
+		int rc = ip16_parse(rows[i].text, &a, &port);
+		if ((rc == 0) != (rows[i].endpoint != NULL))
+			fail_msg("%s: rc %d", rows[i].remark, rc);
+		if (rc == 0)
+			assert_string_equal(ip16_endpoint(&a, port, text), rows[i].endpoint);
+		else if (a.w[0] != 1 || port != 7)
+			fail_msg("%s: touched", rows[i].remark);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses),
+		cmocka_unit_test(parsed),
 		cmocka_unit_test(mapped_is_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

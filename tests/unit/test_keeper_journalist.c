@@ -112,6 +112,38 @@ static void status_is_not_told_at_every_event(void **state)
 	assert_in_range(sim_records(s, "\"kind\":\"status\""), 1, 3);
 }
 
+/* Records of sockets: full ones as far as the share of a processor allows, totals in between; counters against the look before,
+ * whatever that was. */
+static void sockets_keep_to_their_share(void **state)
+{
+	struct sim *s = *state;
+	struct fault f;
+
+	assert_int_equal(sockdiag_open(&s->k.diag, &f), 0);
+	journalist_sockets(&s->k);
+	assert_int_equal(sim_records(s, "\"mode\":\"full\""), 1);
+	assert_int_equal(sim_records(s, "\"counters\":null"), 1);
+	assert_non_null(s->k.previous);
+	/* It cost something, so that the next moment is too early. */
+	s->k.cadence.next_ms = s->boot_ms + 60000;
+	s->boot_ms += 30000;
+	journalist_sockets(&s->k);
+	assert_int_equal(sim_records(s, "\"mode\":\"totals\""), 1);
+	assert_int_equal(sim_records(s, "\"interval_ms\":30000"), 1);
+	assert_int_equal(s->k.previous->mode, SOCKETS_FULL);
+	s->boot_ms += 30000;
+	journalist_sockets(&s->k);
+	assert_int_equal(sim_records(s, "\"mode\":\"full\""), 2);
+	assert_int_equal(sim_records(s, "\"interval_ms\":30000"), 2);
+	/* And what it costs is paid: at a thousandth of a processor this takes at least as many milliseconds. */
+	s->k.cadence = (struct cadence){ .budget_permille = 1 };
+	journalist_sockets(&s->k);
+	assert_true(s->k.cadence.next_ms > s->boot_ms);
+	assert_in_range(s->k.cadence.next_ms - s->boot_ms, s->k.previous->cpu_us, s->k.previous->cpu_us);
+	sockdiag_close(s->k.diag);
+	s->k.diag = NULL;
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, sim_open, sim_close)
 
 int main(void)
@@ -120,6 +152,7 @@ int main(void)
 		T(a_refusal_is_told_once_a_day),
 		T(an_hour_has_room_for_so_many),
 		T(an_apply_of_very_many_keys_is_recorded),
+		T(sockets_keep_to_their_share),
 		T(status_is_not_told_at_every_event),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,16 @@
 /* The parser over made-up messages, each wrong in one way; then real walks in a namespace of its own. */
+#include <arpa/inet.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -237,13 +240,120 @@ static void real_walks(void **state)
 	sockdiag_close(NULL);
 }
 
+static void cgroup_attribute(void **state)
+{
+	(void)state;
+	/* The good conversation with a cgroup's id where the mark was, twelve bytes long. */
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_msg body;
+		struct nlattr attr;
+		uint64_t id __attribute__((packed, aligned(4)));
+	} c = { .head = good().head,
+		.body = good().body,
+		.attr = { .nla_len = 12, .nla_type = INET_DIAG_CGROUP_ID },
+		.id = 0x1234567890 };
+	struct seen seen = { 0 };
+	struct fault f;
+	bool done = false;
+	c.head.nlmsg_len = sizeof c.head + sizeof c.body + 12;
+	c.body.idiag_uid = 33;
+	assert_int_equal(sockdiag_parse(&c, c.head.nlmsg_len, SEQ, PORT, see, &seen, &done, &f), 0);
+	assert_int_equal(seen.n, 1);
+	assert_true(seen.last.cgroup == 0x1234567890);
+	assert_int_equal(seen.last.uid, 33);
+	c.attr.nla_len = 8; /* an id of four bytes is none; what is left is no attribute */
+	assert_int_equal(sockdiag_parse(&c, c.head.nlmsg_len, SEQ, PORT, see, &seen, &done, &f), KE_PROTO);
+	c.head.nlmsg_len -= 4;
+	assert_int_equal(sockdiag_parse(&c, c.head.nlmsg_len, SEQ, PORT, see, &seen, &done, &f), 0);
+	assert_true(seen.last.cgroup == 0);
+}
+
+static int bound_tcp(uint16_t port, bool listening)
+{
+	struct sockaddr_in at = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0);
+	if (listening)
+		assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
+/* Who named his port in bind(): a listener (not told), a client that did, one that did not. */
+static void bound_ports(void **state)
+{
+	(void)state;
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(2000), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
+	};
+	struct sockdiag *d;
+	struct fault f;
+	struct seen seen = { 0 };
+	if (unshare(CLONE_NEWNET))
+		skip();
+	int server = bound_tcp(2000, true), client = bound_tcp(45000, false);
+	assert_int_equal(ioctl(server, SIOCSIFFLAGS, &ifr), 0);
+	int automatic = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(automatic >= 0 && connect(automatic, (struct sockaddr *)&to, sizeof to) == 0);
+	assert_int_equal(sockdiag_open(&d, &f), 0);
+	int64_t soon = clock_boot_ms(&clock_system) + 10000;
+	/* Not connected: kernels before 6.8 do not show it. */
+	assert_int_equal(sockdiag_dump_bound(d, &clock_system, soon, see, &seen, &f), 0);
+	assert_true(seen.n <= 1);
+	seen.n = 0;
+	assert_int_equal(connect(client, (struct sockaddr *)&to, sizeof to), 0);
+	assert_int_equal(sockdiag_dump_bound(d, &clock_system, soon, see, &seen, &f), 0);
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(seen.last.local_port, 45000);
+	close(client);
+	close(automatic);
+	close(server);
+	sockdiag_close(d);
+}
+
+/* Another process writes to our netlink socket: it is not believed, and the walk after it works. */
+static void foreign_sender(void **state)
+{
+	(void)state;
+	struct conversation c = good();
+	struct sockaddr_nl to;
+	socklen_t len = sizeof to;
+	struct sockdiag *d;
+	struct fault f;
+	struct seen seen = { 0 };
+	if (unshare(CLONE_NEWNET))
+		skip();
+	assert_int_equal(sockdiag_open(&d, &f), 0);
+	assert_int_equal(getsockname(sockdiag_fd(d), (struct sockaddr *)&to, &len), 0);
+	c.head.nlmsg_seq = c.done.nlmsg_seq = 1; /* what the first walk will ask for */
+	c.head.nlmsg_pid = c.done.nlmsg_pid = to.nl_pid;
+	int stranger = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	assert_true(stranger >= 0);
+	assert_int_equal(sendto(stranger, &c, sizeof c, 0, (struct sockaddr *)&to, sizeof to), sizeof c);
+	int64_t soon = clock_boot_ms(&clock_system) + 10000;
+	assert_int_equal(
+	        sockdiag_dump(d, SOCKDIAG_ALL_STATES, &clock_system, soon, see, &seen, &f), KE_PROTO);
+	assert_non_null(strstr(f.what, "from the kernel"));
+	assert_int_equal(seen.n, 0);
+	assert_int_equal(sockdiag_dump(d, SOCKDIAG_ALL_STATES, &clock_system, soon, see, &seen, &f), 0);
+	assert_int_equal(seen.n, 0);
+	close(stranger);
+	sockdiag_close(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_message),
 		cmocka_unit_test(bad_messages),
 		cmocka_unit_test(cut_conversations),
+		cmocka_unit_test(cgroup_attribute),
 		cmocka_unit_test(real_walks),
+		cmocka_unit_test(bound_ports),
+		cmocka_unit_test(foreign_sender),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

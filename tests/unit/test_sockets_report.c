@@ -137,8 +137,81 @@ static void measured(void **state)
 	assert_int_equal(sockets_measure(&o, &later, &f), 0);
 	assert_int_equal(later.paths[0].used, CLOSED + 10);
 	assert_in_range(later.headroom[0].exhausted_in_s, 6400, 6600);
+
+	/* A path that the earlier report had not seen began at 0; unless that one was cut, then ages must do. */
+	before->n_paths = 0;
+	assert_true(before->all_paths);
+	before->boot_ms = clock_boot_ms(&clock_system) - 1000;
+	assert_int_equal(sockets_measure(&o, &later, &f), 0);
+	assert_in_range(later.headroom[0].exhausted_in_s, 1100, 1300); /* 64451 ports at 50 a second */
+	before->all_paths = false;
+	assert_int_equal(sockets_measure(&o, &later, &f), 0);
+	assert_in_range(later.headroom[0].exhausted_in_s, 12000, 13000); /* 50 in ten seconds */
 	free(before);
 	sockdiag_close(d);
+}
+
+/* Totals alone; one destination; a walk that had to stop. */
+static int64_t late(void *ctx)
+{
+	int64_t *now = ctx;
+	return *now += 1000;
+}
+
+static void parts(void **state)
+{
+	(void)state;
+	if (!own_namespace)
+		skip();
+	struct fault f;
+	uint16_t port;
+	struct sockets_filter only;
+	struct sockets_options o = { .sysctl_root = root, .mode = SOCKETS_TOTALS, .counters = true };
+	struct buf text = BUF_INIT(65536);
+	assert_int_equal(sockets_measure(&o, &later, &f), 0);
+	assert_true(later.after.tcp_tw >= CLOSED && later.counts.sockets == 0 && later.n_paths == 0);
+	assert_true(later.counters.known && !later.change.known && !later.partial);
+	sockets_report_text(&later, NULL, &text);
+	assert_int_equal(strncmp(buf_text(&text), "totals only: ", 13), 0);
+	assert_null(strstr(buf_text(&text), "port headroom"));
+
+	o = (struct sockets_options){ .sysctl_root = root, .only = &only };
+	assert_int_equal(ip16_parse("127.0.0.1:2000", &only.addr, &only.port), 0);
+	assert_int_equal(sockets_measure(&o, &later, &f), 0);
+	assert_true(later.filtered && later.counts.outgoing_time_wait >= CLOSED && later.n_paths == 1);
+	assert_int_equal(later.counts.listening_in_range, 1); /* listeners count */
+	assert_int_equal(later.discrepancy, -1);
+	buf_clear(&text);
+	sockets_report_text(&later, &(struct sockets_style){ .bars = true }, &text);
+	assert_non_null(strstr(buf_text(&text), "\n127.0.0.1 -> 127.0.0.1:2000: ok, 0."));
+	assert_non_null(strstr(buf_text(&text), "  0- 5 s"));
+	assert_non_null(strstr(buf_text(&text), " #"));
+	assert_null(strstr(buf_text(&text), "LISTEN"));
+	only.port = 2001;
+	assert_int_equal(sockets_measure(&o, &later, &f), 0);
+	assert_true(later.n_paths == 0 && later.counts.sockets == 1);
+	assert_int_equal(ip16_parse("127.0.0.1", &only.addr, &port), 0);
+	only.port = 0; /* all its ports */
+	assert_int_equal(sockets_measure(&o, &later, &f), 0);
+	assert_int_equal(later.n_paths, 1);
+
+	int64_t now = 0;
+	const struct clock hurried = { .wall = late, .boot_ms = late, .ctx = &now };
+	o = (struct sockets_options){ .sysctl_root = root, .clock = &hurried, .timeout_ms = 500 };
+	assert_int_equal(sockets_measure(&o, &later, &f), KE_TIMEOUT);
+	o.may_stop = true;
+	assert_int_equal(sockets_measure(&o, &later, &f), 0);
+	assert_true(later.stopped && later.partial);
+	buf_clear(&text);
+	sockets_report_text(&later, NULL, &text);
+	assert_non_null(strstr(buf_text(&text), "partial: the walk was stopped"));
+
+	o = (struct sockets_options){ .sysctl_root = root, .top = 1000 };
+	assert_int_equal(sockets_measure(&o, &later, &f), 0);
+	o.top = 1;
+	assert_int_equal(sockets_measure(&o, &later, &f), 0);
+	assert_true(later.n_paths <= 1 && later.n_services <= 1 && later.n_owners <= 1);
+	buf_free(&text);
 }
 
 /* Totals that the walk cannot have seen. */
@@ -154,7 +227,7 @@ static void doubted(void **state)
 	assert_int_equal(later.discrepancy, 500 - (int)census_state(&later.counts, TCP_STATE_TIME_WAIT));
 	assert_true(later.partial);
 	struct buf text = BUF_INIT(65536);
-	sockets_report_text(&later, &text);
+	sockets_report_text(&later, NULL, &text);
 	assert_non_null(strstr(buf_text(&text), "\npartial: "));
 	buf_free(&text);
 
@@ -257,15 +330,22 @@ static void json_matches_schema(void **state)
 
 	/* The measured one, with a finding and with a bound, so that every list has a member. */
 	report.n_advice = 1;
+	report.change = (struct counters_change){ .known = true, .interval_ms = 5, .n_levels = 1 };
+	report.change.levels[0] = (struct counters_level){ "sockstat.TCP.tw", 1, 2 };
+	report.change.netstat.known[0] = true;
+	report.change.netstat.delta[0] = UINT64_MAX;
+	report.owners[0].cgroup = 77;
 	report.advice[0] = (struct advice){ .rule = "TW010", .what = "x", .todo = "y" };
 	struct buf out = BUF_INIT(65536);
 	struct jsonw w = JSONW_INIT(&out, 0);
-	sockets_report_json(&report, &w, NULL);
+	sockets_report_json(&report, NULL, &w, NULL);
 	assert_int_equal(out.rc, 0);
 	assert_int_equal(strict_parse(buf_text(&out), out.len, &strict_limits_default, &doc, &f), 0);
 	check(schema, doc, "(document)");
 	assert_int_equal(get(get(doc, "states"), "TIME_WAIT")->valueint, CLOSED);
 	assert_int_equal(get(get(get(doc, "families"), "ipv4"), "LISTEN")->valueint, 1);
+	assert_int_equal(cJSON_GetArraySize(get(get(doc, "counters"), "moved")), 1);
+	assert_true(cJSON_GetArraySize(get(doc, "owners")) >= 1);
 	assert_true(cJSON_IsNull(get(get(doc, "ports"), "tcp_max_tw_buckets")));
 	const cJSON *path = cJSON_GetArrayItem(get(doc, "paths"), 0);
 	assert_string_equal(get(path, "destination")->valuestring, "127.0.0.1");
@@ -280,7 +360,7 @@ static void text_begins_like_netstat(void **state)
 	if (!own_namespace)
 		skip();
 	struct buf out = BUF_INIT(65536);
-	sockets_report_text(&report, &out);
+	sockets_report_text(&report, NULL, &out);
 	assert_int_equal(out.rc, 0);
 	static const char start[] = "TIME_WAIT 40\nLISTEN 1\n\nTIME_WAIT by destination (outgoing: 40)\n"
 	                            "        40  127.0.0.1:2000\n\n";
@@ -295,6 +375,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(measured),
+		cmocka_unit_test(parts),
 		cmocka_unit_test(doubted),
 		cmocka_unit_test(json_matches_schema),
 		cmocka_unit_test(text_begins_like_netstat),

@@ -99,6 +99,7 @@ static void the_latest_of_a_kind_is_byte_exact(void **state)
 	teller_tell(&t, "epoch", "");
 	teller_tell(&t, "sockets", "one");
 	struct store_record *sockets = teller_tell(&t, "sockets", "two");
+	teller_tell(&t, "sockets", "x\",\"mode\":\"totals"); /* does not hide the full one */
 	struct store_record *applied = teller_tell(&t, "apply", "w");
 	applied->apply = &web;
 	struct store_record *failed = teller_tell(&t, "apply", "d");
