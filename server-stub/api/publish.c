@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "server-stub/api/api_in.h"
+#include "server-stub/api/lead.h"
 #include "server-stub/api/repo_verify.h"
 
 /* Is everything that came published already? */
@@ -92,7 +93,9 @@ static void publish_run(void *arg)
 		goto out;
 	}
 	answer_empty(&t->answer, 204);
-	api_wake(t->api, PUBLISH_KEY);
+	/* What the publication opens at once is told with it. */
+	if (lead_pass(t->api, NULL))
+		api_wake(t->api, PUBLISH_KEY);
 out:
 	free(root);
 	repo_set_free(&set);
