@@ -162,7 +162,7 @@ static int note_load(struct api *api, const struct note *note, struct plan **ret
 {
 	static const unsigned char none[SHA256_LEN];
 
-	return plan_load(api, note->target->path, note->policy, note->serial,
+	return plans_load(api, note->target->path, note->policy, note->serial,
 	        note->target->hashes.has_sha256 ? note->target->hashes.sha256 : none, ret, f);
 }
 
@@ -181,7 +181,7 @@ static int policy_load(
 			r->standing = p;
 			return KE_OK;
 		}
-		plan_free(p);
+		plans_free(p);
 	}
 	return rc;
 }
@@ -255,8 +255,8 @@ static void catalogue_free(struct catalogue *c)
 	if (!c)
 		return;
 	for (size_t i = 0; i < c->n; i++) {
-		plan_free(c->rollouts[i].newest);
-		plan_free(c->rollouts[i].standing);
+		plans_free(c->rollouts[i].newest);
+		plans_free(c->rollouts[i].standing);
 	}
 	free(c->rollouts);
 	free(c);

@@ -33,7 +33,7 @@ static int said_row(void *ctx, const struct store_said *said)
 	const struct run *run = &w->run->run;
 	size_t wave;
 
-	if (!plan_wave(w->run->plan, said, &wave))
+	if (!plans_wave(w->run->plan, said, &wave))
 		return 0;
 	int64_t opened = run->waves[wave].opened;
 	struct host_said h = { .at_serial = said->serial == w->run->plan->serial,

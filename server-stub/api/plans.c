@@ -90,7 +90,7 @@ static void read_plan(struct plan *p, const struct text *t, const char *policy)
 	}
 }
 
-int plan_load(struct api *api, const char *path, const char *policy, int64_t serial,
+int plans_load(struct api *api, const char *path, const char *policy, int64_t serial,
         const unsigned char sha256[SHA256_LEN], struct plan **ret, struct fault *f)
 {
 	struct plan *p = calloc(1, sizeof *p);
@@ -111,13 +111,13 @@ int plan_load(struct api *api, const char *path, const char *policy, int64_t ser
 	}
 	free(t.data);
 	if (rc)
-		plan_free(p);
+		plans_free(p);
 	else
 		*ret = p;
 	return rc;
 }
 
-void plan_free(struct plan *p)
+void plans_free(struct plan *p)
 {
 	if (!p)
 		return;
@@ -154,7 +154,7 @@ static void facts_read(
 		ret->memory_bytes = (uint64_t)memory->valuedouble;
 }
 
-bool plan_wave(const struct plan *p, const struct store_said *said, size_t *ret)
+bool plans_wave(const struct plan *p, const struct store_said *said, size_t *ret)
 {
 	struct label labels[FACTS_LABELS_MAX];
 	struct host_facts facts;

@@ -18,12 +18,12 @@ struct plan {
 };
 
 /* Read the published target PATH, which says SERIAL of POLICY and has SHA-256 SHA256. A plan that cannot be read is one
- * too: an error is the store's or memory's. plan_free() *RET. */
-int plan_load(struct api *api, const char *path, const char *policy, int64_t serial,
+ * too: an error is the store's or memory's. plans_free() *RET. */
+int plans_load(struct api *api, const char *path, const char *policy, int64_t serial,
         const unsigned char sha256[SHA256_LEN], struct plan **ret, struct fault *f);
-void plan_free(struct plan *p);
+void plans_free(struct plan *p);
 /* The wave of host SAID in *RET, or false: the plan is not for it, by what it last told of itself. A host that has told
  * nothing yet may be meant. */
-bool plan_wave(const struct plan *p, const struct store_said *said, size_t *ret);
+bool plans_wave(const struct plan *p, const struct store_said *said, size_t *ret);
 
 #endif
