@@ -92,10 +92,10 @@ static void publish_run(void *arg)
 		answer_fault(&t->answer, rc, &f);
 		goto out;
 	}
-	answer_empty(&t->answer, 204);
-	/* What the publication opens at once is told with it. */
+	/* What the publication opens at once is told with it, and is when the publisher hears of it. */
 	if (lead_pass(t->api, NULL))
 		api_wake(t->api, PUBLISH_KEY);
+	answer_empty(&t->answer, 204);
 out:
 	free(root);
 	repo_set_free(&set);

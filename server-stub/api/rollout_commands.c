@@ -156,8 +156,8 @@ static void command_run(void *arg)
 	jsonw_int(&w, "serial", serial);
 	jsonw_string(&w, "state", run_state_name(run.state));
 	jsonw_object_end(&w);
-	answer_json(&c->task.answer, 200, &json);
 	lead_pass(c->task.api, NULL);
+	answer_json(&c->task.answer, 200, &json);
 	task_free(&c->task);
 }
 
