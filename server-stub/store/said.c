@@ -33,19 +33,20 @@ static int said_each(void *ctx, struct db *db, struct db_rows *rows)
 	return w->row(w->ctx, &said);
 }
 
-/* Parameters: policy, version, since, serial, the two names a refusal may have, and the host. A refusal counts until an
+/* Parameters: serial, policy, version, since, the two names a refusal may have, and the host. A refusal counts until an
  * apply record of the serial says more. */
 #define SAID                                                                                                 \
 	"SELECT h.id, h.last_seen, h.kernel, h.facts, h.drifted, COALESCE(p.version, 0),"                    \
 	" COALESCE(p.serial, 0), COALESCE(p.result, ''), COALESCE(p.state, ''), COALESCE(p.reason, ''),"     \
 	" COALESCE(x.code, ''), COALESCE(x.reason, ''),"                                                     \
-	" EXISTS (SELECT 1 FROM drifts AS d WHERE d.policy = $1 AND d.version = $2 AND d.host = h.id"        \
-	"  AND d.action = 'contested' AND d.received >= $3),"                                                \
-	" EXISTS (SELECT 1 FROM execution_excused AS e WHERE e.policy = $1 AND e.serial = $4 AND"            \
+	" CASE WHEN p.serial = $1 THEN EXISTS (SELECT 1 FROM drifts AS d WHERE d.policy = $2 AND"            \
+	"  d.version = $3 AND d.host = h.id AND d.action = 'contested' AND d.received >= $4) ELSE 0 END,"    \
+	" EXISTS (SELECT 1 FROM execution_excused AS e WHERE e.policy = $2 AND e.serial = $1 AND"            \
 	"  e.host = h.id)"                                                                                   \
-	" FROM hosts AS h LEFT JOIN host_policies AS p ON p.host = h.id AND p.policy = $1"                   \
-	" LEFT JOIN refusals AS x ON x.id = (SELECT max(y.id) FROM refusals AS y WHERE y.host = h.id"        \
-	"  AND y.serial = $4 AND y.received >= $3 AND (y.name = $5 OR y.name = $6))"
+	" FROM hosts AS h LEFT JOIN host_policies AS p ON p.host = h.id AND p.policy = $2"                   \
+	" LEFT JOIN refusals AS x ON x.id = CASE WHEN p.serial = $1 THEN NULL ELSE (SELECT max(y.id) FROM"   \
+	"  refusals AS y WHERE y.host = h.id AND y.serial = $1 AND y.received >= $4 AND"                     \
+	"  (y.name = $5 OR y.name = $6)) END"
 
 int store_said_list(struct store *s, const struct store_said_filter *filter,
         int (*row)(void *ctx, const struct store_said *said), void *ctx, struct fault *f)
@@ -57,12 +58,12 @@ int store_said_list(struct store *s, const struct store_said_filter *filter,
 	snprintf(policy, sizeof policy, "policies/%s/%lld.json", filter->policy, (long long)filter->version);
 	if (filter->host)
 		return walk(s, SAID " WHERE h.state <> 'revoked' AND h.id = $7",
-		        DB_ARGS(DB_T(filter->policy), DB_I(filter->version), DB_I(filter->since),
-		                DB_I(filter->serial), DB_T(rollout), DB_T(policy), DB_T(filter->host)),
+		        DB_ARGS(DB_I(filter->serial), DB_T(filter->policy), DB_I(filter->version),
+		                DB_I(filter->since), DB_T(rollout), DB_T(policy), DB_T(filter->host)),
 		        said_each, &w, f);
 	return walk(s, SAID " WHERE h.state <> 'revoked' ORDER BY h.id",
-	        DB_ARGS(DB_T(filter->policy), DB_I(filter->version), DB_I(filter->since),
-	                DB_I(filter->serial), DB_T(rollout), DB_T(policy)),
+	        DB_ARGS(DB_I(filter->serial), DB_T(filter->policy), DB_I(filter->version),
+	                DB_I(filter->since), DB_T(rollout), DB_T(policy)),
 	        said_each, &w, f);
 }
 
