@@ -109,7 +109,7 @@ static int digest_check(const char *name, const EVP_MD *md, const void *data, si
         const unsigned char *want, struct fault *f)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
+	unsigned n;
 
 	if (EVP_Digest(data, len, digest, &n, md, NULL) != 1)
 		return fault_set(f, KE_NOMEM, NULL, NULL, "out of memory");

@@ -181,6 +181,9 @@ static void only_roots_file_counts(void **state)
 	assert_int_equal(chown(t.ceiling, 1, 0), 0);
 	assert_int_equal(ceiling_read(t.ceiling, &c, &f), KE_ACCES);
 	assert_int_equal(ceiling_read(t.dir, &c, &f), KE_ACCES);
+	/* What is no folder has no files; only what is not there stands for the default. */
+	assert_int_not_equal(ceiling_read("/dev/null/ceiling.conf", &c, &f), 0);
+	assert_non_null(strstr(f.what, "cannot open"));
 	assert_int_equal(unlink(t.ceiling), 0);
 	assert_int_equal(mkfifo(t.ceiling, 0600), 0);
 	assert_int_equal(ceiling_read(t.ceiling, &c, &f), KE_ACCES);

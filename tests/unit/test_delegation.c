@@ -152,6 +152,10 @@ static const struct search searches[] = {
 	        "the first that lists it ends the search" },
 	{ { { "targets", "a", "*", 1 }, { "targets", "b", "*", 0 } }, "b", "a", KE_NOENT,
 	        "terminating: the later sibling is not asked" },
+	{ { { "targets", "a", "*", 0 }, { "targets", "b", "*", 1 }, { "targets", "c", "*", 0 } }, "c", "a b",
+	        KE_NOENT, "terminating behind another: those after it are not asked" },
+	{ { { "targets", "a", "*", 0 }, { "targets", "b", "x", 1 }, { "targets", "c", "*", 0 } }, "c", "a c",
+	        KE_OK, "terminating behind another, but not for this path" },
 	{ { { "targets", "a", "x", 1 }, { "targets", "b", "*", 0 } }, "b", "b", KE_OK,
 	        "terminating, but not for this path" },
 	{ { { "targets", "a", "*", 0 }, { "a", "c", "*", 1 }, { "targets", "b", "*", 0 } }, "b", "a c",
@@ -227,6 +231,28 @@ static void no_role_is_visited_twice(void **state)
 		assert_int_equal(walk_expand(w, &loop), 0);
 	}
 	assert_int_equal(walk_next(w, &step), KE_NOENT);
+	assert_int_equal(walk_next(w, &step), KE_NOENT);
+	walk_free(w);
+}
+
+/* Roles by hash are asked when the path's hash begins so; SHA-256 of "t" begins with e3b98a4d. */
+static void hashes_lead_the_search(void **state)
+{
+	static const char *wide[] = { "e4", "e3" }, *other[] = { "e4", "3b" }, *narrow[] = { "e3b98a4d" };
+	struct tuf_delegation edges[] = { { .name = "a", .by_hash = true, .patterns = wide, .n = 2 },
+		{ .name = "b", .by_hash = true, .patterns = other, .n = 2 },
+		{ .name = "c", .by_hash = true, .patterns = narrow, .n = 1 } };
+	struct tuf_targets top = { .delegations = edges, .n_delegations = 2 };
+	struct tuf_targets below = { .delegations = edges + 1, .n_delegations = 2 };
+	struct walk_step step;
+	struct walk *w;
+	(void)state;
+	assert_int_equal(walk_new("t", &top, &w), 0);
+	assert_int_equal(walk_next(w, &step), 0);
+	assert_string_equal(step.edge->name, "a");
+	assert_int_equal(walk_expand(w, &below), 0);
+	assert_int_equal(walk_next(w, &step), 0);
+	assert_string_equal(step.edge->name, "c");
 	assert_int_equal(walk_next(w, &step), KE_NOENT);
 	walk_free(w);
 }
@@ -419,6 +445,7 @@ int main(void)
 		cmocka_unit_test(hash_prefixes_match),
 		cmocka_unit_test(searches_ask_in_order),
 		cmocka_unit_test(no_role_is_visited_twice),
+		cmocka_unit_test(hashes_lead_the_search),
 		cmocka_unit_test(searches_are_limited),
 		cmocka_unit_test(delegated_roles_get_every_check),
 		cmocka_unit_test(role_must_be_listed_and_served),

@@ -103,6 +103,7 @@ static const struct {
 	{ "00", 2, false, KE_DUPLICATE,
 	        "CVE-2020-6174, tough CVE-2020-15093: one id twice refuses the file" },
 	{ "00", 1, false, KE_DUPLICATE, "even when one would do" },
+	{ "0121", 1, false, KE_DUPLICATE, "an id that is not the first one twice" },
 	{ "u0", 1, false, KE_OK, "an unknown id is passed over" },
 	{ "u", 1, false, KE_SIGNATURE, "an unknown id counts for nothing" },
 	{ "uu0", 1, false, KE_DUPLICATE, "an unknown id twice refuses the file too" },
@@ -249,7 +250,9 @@ static void a_later_verdict_counts(void **state)
 	char *text = file_of(w, "0");
 	struct envelope *env;
 	struct place part;
-	assert_int_equal(envelope_open(text, strlen(text), &env, NULL), 0);
+	struct fault f = { 0 };
+	assert_int_equal(envelope_open(text, strlen(text), &env, &f), 0);
+	assert_string_equal(f.what, ""); /* no complaint where nothing is wrong */
 	for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++) {
 		const struct pubkey *key = signkey_pubkey(w->keys[verdicts[i].key]);
 		struct signers who = { &key, 1, 1 };
