@@ -126,6 +126,14 @@ bool task_start(struct http_request *req, struct task *t, worker_fn *run);
 /* Free the common members and T itself. */
 void task_free(struct task *t);
 
+/* A question whose answer takes a walk over the fleet: asked on a worker, with the parameter PARAM of the path (NULL:
+ * none) in name. RUN ends with task_free(). */
+struct question {
+	struct task task;
+	char name[128]; /* "" none */
+};
+void question_start(struct http_request *req, const char *param, worker_fn *run);
+
 /* ---- the handlers, by file ---- */
 
 http_handler est_cacerts, est_simpleenroll, est_simplereenroll;                 /* est.c */

@@ -96,7 +96,8 @@ static int run_write(
 {
 	struct view v = { .api = api, .run = r, .w = w };
 	struct census fleet = { 0 }, one = { .each = host_row, .ctx = &v };
-	int rc = r->plan->rollout ? census_take(api, r, NULL, &fleet, f) : KE_OK;
+	bool waits = r->run.state == RUN_RUNNING; /* only then a wave waits for what others answer */
+	int rc = r->plan->rollout && waits ? census_take(api, r, NULL, &fleet, f) : KE_OK;
 
 	memcpy(v.waves, fleet.waves, sizeof v.waves);
 	jsonw_object(w, NULL);
@@ -118,32 +119,43 @@ static int known_row(void *ctx, const struct store_host *h)
 	return 0;
 }
 
-void rollouts_of_host(struct http_request *req)
+static int host_write(struct api *api, struct jsonw *w, const char *host, struct fault *f)
 {
-	struct api *api = req->app;
-	struct answer now = answer_now(req);
-	const char *host = http_param(req, "id");
-	struct buf json = BUF_INIT(API_REPLY_MAX);
-	struct jsonw w = JSONW_INIT(&json, 0);
 	struct board *b = NULL;
-	struct fault f = { 0 };
-	int rc = store_host_get(api->store, host, known_row, NULL, &f);
+	int rc = store_host_get(api->store, host, known_row, NULL, f);
 
 	if (!rc)
-		rc = board_hold(api, &b, &f);
-	jsonw_object(&w, NULL);
-	jsonw_string(&w, "host", host);
-	jsonw_array(&w, "rollouts");
+		rc = board_hold(api, &b, f);
+	jsonw_string(w, "host", host);
+	jsonw_array(w, "rollouts");
 	for (size_t i = 0; !rc && i < b->catalogue->n; i++)
-		rc = run_write(api, &w, &b->newest[i], host, &f);
-	jsonw_array_end(&w);
-	jsonw_object_end(&w);
+		rc = run_write(api, w, &b->newest[i], host, f);
+	jsonw_array_end(w);
 	if (b)
 		board_let(api, b);
+	return rc;
+}
+
+static void explain_run(void *arg)
+{
+	struct question *q = arg;
+	struct buf json = BUF_INIT(API_REPLY_MAX);
+	struct jsonw w = JSONW_INIT(&json, 0);
+	struct fault f = { 0 };
+
+	jsonw_object(&w, NULL);
+	int rc = host_write(q->task.api, &w, q->name, &f);
+	jsonw_object_end(&w);
 	if (rc) {
 		buf_free(&json);
-		answer_fault(&now, rc == KE_SCHEMA ? KE_STORE : rc, &f);
-		return;
+		answer_fault(&q->task.answer, rc == KE_SCHEMA ? KE_STORE : rc, &f);
+	} else {
+		answer_json(&q->task.answer, 200, &json);
 	}
-	answer_json(&now, 200, &json);
+	task_free(&q->task);
+}
+
+void rollouts_of_host(struct http_request *req)
+{
+	question_start(req, "id", explain_run);
 }

@@ -170,62 +170,63 @@ static int earlier_row(void *ctx, const struct store_rollout_count *r)
 	return 0;
 }
 
-static void answer_end(struct http_request *req, struct jsonw *w, int rc, const struct fault *f)
+/* The rollouts of all policies (POLICY NULL), or of one with every serial that hosts stand at. */
+static int rollouts_write(struct api *api, struct jsonw *w, const char *policy, struct fault *f)
 {
-	struct answer now = answer_now(req);
-
-	jsonw_object_end(w);
-	if (rc) {
-		buf_free(w->out);
-		answer_fault(&now, rc == KE_SCHEMA ? KE_STORE : rc, f);
-		return;
-	}
-	answer_json(&now, 200, w->out);
-}
-
-/* All policies (POLICY NULL), or one with every serial that hosts stand at. */
-static void rollouts_answer(struct http_request *req, const char *policy)
-{
-	struct api *api = req->app;
-	struct buf json = BUF_INIT(API_REPLY_MAX);
-	struct jsonw w = JSONW_INIT(&json, 0);
 	struct board *b = NULL;
 	struct store_summary sum;
-	struct fault f = { 0 };
 	bool found = !policy;
-	int rc = board_hold(api, &b, &f);
+	int rc = board_hold(api, &b, f);
 
 	if (!rc)
-		rc = store_summary(api->store, &sum, &f);
-	jsonw_object(&w, NULL);
+		rc = store_summary(api->store, &sum, f);
 	if (!rc)
-		jsonw_int(&w, "generation", b->news.generation);
-	jsonw_array(&w, "rollouts");
+		jsonw_int(w, "generation", b->news.generation);
+	jsonw_array(w, "rollouts");
 	for (size_t i = 0; !rc && i < b->catalogue->n; i++) {
 		if (policy && strcmp(policy, b->newest[i].policy) != 0)
 			continue;
 		found = true;
-		rc = rollout_write(api, &w, &b->newest[i], sum.enrolled + sum.forked, &f);
+		rc = rollout_write(api, w, &b->newest[i], sum.enrolled + sum.forked, f);
 	}
-	jsonw_array_end(&w);
+	jsonw_array_end(w);
 	if (!rc && !found)
-		rc = fault_set(&f, KE_NOENT, policy, NULL, "no rollout of it is published");
+		rc = fault_set(f, KE_NOENT, policy, NULL, "no rollout of it is published");
 	if (!rc && policy) {
-		jsonw_array(&w, "standing_at");
-		rc = store_rollout_counts(api->store, policy, earlier_row, &w, &f);
-		jsonw_array_end(&w);
+		jsonw_array(w, "standing_at");
+		rc = store_rollout_counts(api->store, policy, earlier_row, w, f);
+		jsonw_array_end(w);
 	}
 	if (b)
 		board_let(api, b);
-	answer_end(req, &w, rc, &f);
+	return rc;
+}
+
+static void rollouts_run(void *arg)
+{
+	struct question *q = arg;
+	struct buf json = BUF_INIT(API_REPLY_MAX);
+	struct jsonw w = JSONW_INIT(&json, 0);
+	struct fault f = { 0 };
+
+	jsonw_object(&w, NULL);
+	int rc = rollouts_write(q->task.api, &w, q->name[0] ? q->name : NULL, &f);
+	jsonw_object_end(&w);
+	if (rc) {
+		buf_free(&json);
+		answer_fault(&q->task.answer, rc == KE_SCHEMA ? KE_STORE : rc, &f);
+	} else {
+		answer_json(&q->task.answer, 200, &json);
+	}
+	task_free(&q->task);
 }
 
 void rollouts_list(struct http_request *req)
 {
-	rollouts_answer(req, NULL);
+	question_start(req, NULL, rollouts_run);
 }
 
 void rollouts_get(struct http_request *req)
 {
-	rollouts_answer(req, http_param(req, "policy"));
+	question_start(req, "policy", rollouts_run);
 }
