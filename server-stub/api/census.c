@@ -7,7 +7,8 @@
 struct walk {
 	const struct board_run *run;
 	struct census *census;
-	int64_t heard; /* hosts heard from since are online */
+	int64_t heard;    /* hosts heard from since are online */
+	int64_t canaries; /* named hosts that are enrolled */
 };
 
 /* When the rollout began: what was refused or contested before is another's. */
@@ -31,9 +32,13 @@ static int said_row(void *ctx, const struct store_said *said)
 {
 	struct walk *w = ctx;
 	const struct run *run = &w->run->run;
-	size_t wave;
+	const struct rollout *plan = w->run->plan->rollout;
+	size_t wave = ROLLOUT_MAX_WAVES;
+	bool meant = plans_wave(w->run->plan, said, &wave);
 
-	if (!plans_wave(w->run->plan, said, &wave))
+	if (wave == 0 && !plan->standing && plan->waves[0].n_canaries)
+		w->canaries++;
+	if (!meant)
 		return 0;
 	int64_t opened = run->waves[wave].opened;
 	struct host_said h = { .at_serial = said->serial == w->run->plan->serial,
@@ -66,5 +71,9 @@ int census_take(
 	settings_let(api);
 	if (r->plan->rollout)
 		filter.version = r->plan->rollout->version;
-	return store_said_list(api->store, &filter, said_row, &w, f);
+	int rc = store_said_list(api->store, &filter, said_row, &w, f);
+	/* A canary that is not enrolled (or is misspelt) is waited for, not passed over. */
+	if (!rc && !host && r->run.n_waves && !r->plan->rollout->standing)
+		c->waves[0].missing = (int64_t)r->plan->rollout->waves[0].n_canaries - w.canaries;
+	return rc;
 }

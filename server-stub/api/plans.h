@@ -22,8 +22,8 @@ struct plan {
 int plans_load(struct api *api, const char *path, const char *policy, int64_t serial,
         const unsigned char sha256[SHA256_LEN], struct plan **ret, struct fault *f);
 void plans_free(struct plan *p);
-/* The wave of host SAID in *RET, or false: the plan is not for it, by what it last told of itself. A host that has told
- * nothing yet may be meant. */
+/* Is the plan meant for host SAID, by what it last told of itself? A host that has told nothing yet may be. *RET is the wave
+ * that holds it, also when it is not meant; untouched when none does. */
 bool plans_wave(const struct plan *p, const struct store_said *said, size_t *ret);
 
 #endif

@@ -52,6 +52,8 @@ static void opt_time(struct jsonw *w, const char *name, int64_t time)
 static void tally_write(struct jsonw *w, const struct tally *t)
 {
 	jsonw_int(w, "hosts", t->hosts);
+	if (t->missing)
+		jsonw_int(w, "missing", t->missing);
 	jsonw_int(w, "reached", t->reached);
 	jsonw_int(w, "answered", t->answered);
 	jsonw_int(w, "begun", t->begun);

@@ -81,7 +81,8 @@ static void bar_text(const struct place *wave, struct buf *out)
 
 static void numbers_text(const struct place *wave, struct buf *out)
 {
-	static const char *const names[] = { "begun", "failed", "reverted", "contested", "drifted" };
+	static const char *const names[] = { "begun", "failed", "reverted", "contested", "drifted",
+		"missing" };
 
 	buf_fmt(out, "%" PRId64 "/%" PRId64 " good", ask_int(wave, "good", 0), ask_int(wave, "hosts", 0));
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

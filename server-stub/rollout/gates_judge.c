@@ -5,21 +5,24 @@
 
 #include "server-stub/rollout/machine.h"
 
-static int64_t at_least(const struct gates *g, const struct tally *t)
+static int64_t lesser(int64_t a, int64_t b)
 {
-	return g->evidence < t->hosts ? g->evidence : t->hosts;
+	return a < b ? a : b;
 }
 
-bool gates_answered(const struct gates *g, const struct tally *t)
+int64_t gates_needed(const struct gates *g, const struct tally *t)
 {
-	return t->answered >= at_least(g, t) && t->answered * 1000 >= t->reached * g->answered;
+	int64_t share = (t->reached * g->answered + 999) / 1000,
+	        evidence = lesser(g->evidence, t->hosts + t->missing);
+
+	return share > evidence ? share : evidence;
 }
 
 static bool share_broken(const struct gates *g, enum gate which, const struct tally *t)
 {
 	int64_t share = g->limits[which].share;
 
-	return share != GATES_NO_LIMIT && t->answered >= at_least(g, t) &&
+	return share != GATES_NO_LIMIT && t->answered >= lesser(g->evidence, t->hosts) &&
 	       tally_of(t, which) * 1000 > t->reached * share;
 }
 

@@ -124,7 +124,7 @@ static enum decision settle(
 {
 	bool last = i + 1 == run->n_waves;
 
-	if (!gates_answered(&r->gates, t)) {
+	if (t->answered < gates_needed(&r->gates, t)) {
 		if (!closed(r, i, now))
 			return DECIDE_NOTHING;
 		snprintf(run->reason, sizeof run->reason,
@@ -222,7 +222,8 @@ const char *run_waits_for(const struct rollout *r, const struct run *run, const 
 	else if (t->hosts && !t->reached)
 		snprintf(buf, RUN_TEXT_ROOM, "none of its %lld hosts is online", (long long)t->hosts);
 	else
-		snprintf(buf, RUN_TEXT_ROOM, "%lld of %lld hosts have answered", (long long)t->answered,
-		        (long long)t->reached);
+		snprintf(buf, RUN_TEXT_ROOM, "%lld of %lld hosts have answered, %lld are needed",
+		        (long long)t->answered, (long long)t->reached,
+		        (long long)(r->standing ? 0 : gates_needed(&r->gates, t)));
 	return buf;
 }

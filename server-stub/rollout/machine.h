@@ -69,12 +69,12 @@ bool run_told(const struct run *run, size_t wave);
 const char *run_waits_for(const struct rollout *r, const struct run *run, const struct tally *waves,
         size_t wave, int64_t now, char buf[RUN_TEXT_ROOM]);
 
-/* Is a limit exceeded? Then REASON says which, in words that name wave and numbers. A share counts once ENOUGH hosts of the
+/* Is a limit exceeded? Then REASON says which, in words that name wave and numbers. A share counts once enough hosts of the
  * wave have answered, and against all that the wave reaches: what halts an early wave would halt it too if all others
  * were good. Looks at waves that have been opened. */
 bool gates_broken(const struct gates *g, const struct run *run, const struct tally *waves,
         char reason[RUN_REASON_ROOM]);
-/* Have enough hosts answered for the wave to be settled? A wave that is meant for nobody is. */
-bool gates_answered(const struct gates *g, const struct tally *t);
+/* How many hosts must have answered for the wave to be settled; of a wave that is meant for nobody: none. */
+int64_t gates_needed(const struct gates *g, const struct tally *t);
 
 #endif

@@ -32,6 +32,7 @@ struct host_said {
 
 struct tally {
 	int64_t hosts;    /* that the wave is meant for */
+	int64_t missing;  /* named by it, and not enrolled */
 	int64_t reached;  /* of them: online, or answered */
 	int64_t answered; /* of them: good, failed or reverted */
 	int64_t begun, good, failed, reverted, contested, drifted;

@@ -276,6 +276,36 @@ static void the_standing_one_below(void **state)
 	assert_string_equal(told(HOST, NULL), "rollouts/web/3.json");
 }
 
+/* A canary that is misspelt, or enrols later, is waited for. */
+static void a_canary_that_is_not_there(void **state)
+{
+	(void)state;
+	char text[1024], start[TIME_TEXT_ROOM];
+	struct voice one;
+
+	snprintf(text, sizeof text,
+	        "{\"kedge_rollout\":1,\"policy\":\"web\",\"serial\":1,\"action\":\"remove\",\"salt\":"
+	        "\"00112233445566778899aabbccddeeff\",\"start\":\"%s\",\"waves\":[{\"canaries\":[\"web1\","
+	        "\"wbe1\"],\"opens_after\":0,\"opens_before\":600},{\"share\":1000,\"opens_after\":0,"
+	        "\"opens_before\":86400}],\"gates\":{\"evidence\":10}}",
+	        time_format(WORLD_NOW, start));
+	repo_sim_target(w->sim, "targets", "rollouts/web/1.json", text);
+	repo_sim_publish(w->sim);
+	assert_int_equal(publish(w), 204);
+	voice_open(&one, "web1", 0x41, NULL);
+	say(&one, HOST, 1, "confirmed", "");
+	later(1);
+	assert_string_equal(told(OTHER_HOST, NULL), "-");
+	why_is("web2", "waits for wave 1");
+	cJSON *tree = get_json(w, VIEWER, "/v1/rollouts/web");
+	assert_string_equal(json_text(json_at(tree, "rollouts", "0", "waves", "0", "waits_for", NULL)),
+	        "1 of 1 hosts have answered, 2 are needed");
+	cJSON_Delete(tree);
+	later(600);
+	state_is("halted", "wave 1 closed when 1 of 1 hosts had answered");
+	voice_close(&one);
+}
+
 /* A plan of a later kedge: nobody is told, and it is said why. */
 static void what_cannot_be_read(void **state)
 {
@@ -447,6 +477,7 @@ int main(void)
 		TEST(a_canary_that_fails),
 		TEST(commands),
 		TEST(the_standing_one_below),
+		TEST(a_canary_that_is_not_there),
 		TEST(what_cannot_be_read),
 		TEST(only_whom_it_concerns),
 		TEST(two_servers),
