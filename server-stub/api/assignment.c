@@ -59,8 +59,9 @@ static void tell(struct http_request *req, const char *const *paths, size_t n, i
 	free(body);
 }
 
-/* Answer when there is something else than GENERATION. false: nothing new. */
-static bool tell_news(struct http_request *req, int64_t generation)
+/* Answer when there is something else than GENERATION on the board that HOLD gives. false: nothing new. */
+static bool tell_news(struct http_request *req, int64_t generation,
+        int (*hold)(struct api *api, struct board **ret, struct fault *f))
 {
 	const char *paths[ASSIGNMENT_MAX_ROLLOUTS];
 	struct api *api = req->app;
@@ -68,7 +69,7 @@ static bool tell_news(struct http_request *req, int64_t generation)
 	struct board *b = NULL;
 	struct fault f = { 0 };
 	int64_t present = 0;
-	int rc = board_hold(api, &b, &f);
+	int rc = hold(api, &b, &f);
 
 	if (rc) {
 		answer_fault(&now, rc == KE_BUSY || rc == KE_NOMEM ? rc : KE_STORE, &f);
@@ -103,7 +104,7 @@ static void woken(struct http_request *req, enum http_wake why, void *arg)
 		return;
 	}
 	bool woken_up = why == HTTP_WOKEN && !http_watch(req, PUBLISH_KEY);
-	if (woken_up && tell_news(req, p->generation)) {
+	if (woken_up && tell_news(req, p->generation, board_last)) {
 		free(p);
 		return;
 	}
@@ -130,7 +131,7 @@ void assignment_get(struct http_request *req)
 		return;
 	}
 	seen(req->app, req->who.name);
-	if (tell_news(req, generation))
+	if (tell_news(req, generation, board_hold))
 		return;
 	struct poll *p = wait ? malloc(sizeof *p) : NULL;
 	if (p)

@@ -138,6 +138,19 @@ int board_hold(struct api *api, struct board **ret, struct fault *f)
 	return KE_OK;
 }
 
+int board_last(struct api *api, struct board **ret, struct fault *f)
+{
+	pthread_mutex_lock(&api->board_lock);
+	struct board *b = api->board;
+	if (b)
+		b->holders++;
+	pthread_mutex_unlock(&api->board_lock);
+	if (!b)
+		return board_hold(api, ret, f);
+	*ret = b;
+	return KE_OK;
+}
+
 const struct board_run *board_find(const struct board *b, const char *policy)
 {
 	for (size_t i = 0; i < b->catalogue->n; i++)

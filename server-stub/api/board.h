@@ -31,6 +31,9 @@ struct board {
 /* The board of now. board_let() *RET. KE_STORE and the like; KE_SCHEMA when the published metadata cannot be read. */
 int board_hold(struct api *api, struct board **ret, struct fault *f);
 void board_let(struct api *api, struct board *b);
+/* The board that was held last, without asking the store whether there is a newer one: for the many who are woken because
+ * somebody has just held it. */
+int board_last(struct api *api, struct board **ret, struct fault *f);
 /* The newest rollout of POLICY, or NULL. */
 const struct board_run *board_find(const struct board *b, const char *policy);
 /* What HOST is told: at most MAX target paths, which live as long as B, and the generation of this assignment, which grows

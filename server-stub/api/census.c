@@ -58,22 +58,29 @@ static int said_row(void *ctx, const struct store_said *said)
 	return w->census->each ? w->census->each(w->census->ctx, &c) : 0;
 }
 
+int census_of(struct store *store, const struct board_run *r, int64_t now, int64_t poll, const char *host,
+        struct census *c, struct fault *f)
+{
+	const struct rollout *plan = r->plan->rollout;
+	struct walk w = { .run = r, .census = c, .heard = now - 3 * poll };
+	const struct store_said_filter filter = { .policy = r->policy,
+		.version = plan ? plan->version : 0,
+		.serial = r->plan->serial,
+		.since = began(r, now),
+		.host = host };
+	int rc = store_said_list(store, &filter, said_row, &w, f);
+
+	/* A canary that is not enrolled (or is misspelt) is waited for, not passed over. */
+	if (!rc && !host && plan && !plan->standing)
+		c->waves[0].missing = (int64_t)plan->waves[0].n_canaries - w.canaries;
+	return rc;
+}
+
 int census_take(
         struct api *api, const struct board_run *r, const char *host, struct census *c, struct fault *f)
 {
-	const struct settings *s = settings_hold(api);
-	int64_t now = api_now(api);
-	struct walk w = { .run = r, .census = c, .heard = now - 3 * s->poll };
-	struct store_said_filter filter = {
-		.policy = r->policy, .serial = r->plan->serial, .since = began(r, now), .host = host
-	};
+	int64_t poll = settings_hold(api)->poll;
 
 	settings_let(api);
-	if (r->plan->rollout)
-		filter.version = r->plan->rollout->version;
-	int rc = store_said_list(api->store, &filter, said_row, &w, f);
-	/* A canary that is not enrolled (or is misspelt) is waited for, not passed over. */
-	if (!rc && !host && r->run.n_waves && !r->plan->rollout->standing)
-		c->waves[0].missing = (int64_t)r->plan->rollout->waves[0].n_canaries - w.canaries;
-	return rc;
+	return census_of(api->store, r, api_now(api), poll, host, c, f);
 }

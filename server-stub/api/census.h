@@ -24,5 +24,8 @@ struct census {
  * besides 0 ends the walk and is returned. */
 int census_take(
         struct api *api, const struct board_run *r, const char *host, struct census *c, struct fault *f);
+/* The same out of STORE at NOW, with polls of POLL seconds. */
+int census_of(struct store *store, const struct board_run *r, int64_t now, int64_t poll, const char *host,
+        struct census *c, struct fault *f);
 
 #endif

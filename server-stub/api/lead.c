@@ -108,18 +108,21 @@ static int decide(struct api *api, const struct board *b, struct fault *f)
 	return rc;
 }
 
-/* Wake polls when the board is another than it was at the last time. */
+/* Wake polls when the board is another than it was at the last time; they look at the one that is held here. */
 static int news_tell(struct api *api, struct fault *f)
 {
 	struct lead *l = &api->lead;
-	struct store_news news;
-	int rc = store_news(api->store, &news, f);
+	struct board *b = NULL;
+	int rc = board_hold(api, &b, f);
 
-	if (rc || (news.generation == l->generation && news.change == l->change))
+	if (rc)
 		return rc;
-	l->generation = news.generation;
-	l->change = news.change;
-	api_wake(api, PUBLISH_KEY);
+	bool news = b->news.generation != l->generation || b->news.change != l->change;
+	l->generation = b->news.generation;
+	l->change = b->news.change;
+	board_let(api, b);
+	if (news)
+		api_wake(api, PUBLISH_KEY);
 	return KE_OK;
 }
 

@@ -34,15 +34,17 @@ static int said_each(void *ctx, struct db *db, struct db_rows *rows)
 }
 
 /* Parameters: serial, policy, version, since, the two names a refusal may have, and the host. A refusal counts until an
- * apply record of the serial says more. */
+ * apply record of the serial says more. What most rollouts have none of is first asked for without the host, once. */
 #define SAID                                                                                                 \
 	"SELECT h.id, h.last_seen, h.kernel, h.facts, h.drifted, COALESCE(p.version, 0),"                    \
 	" COALESCE(p.serial, 0), COALESCE(p.result, ''), COALESCE(p.state, ''), COALESCE(p.reason, ''),"     \
 	" COALESCE(x.code, ''), COALESCE(x.reason, ''),"                                                     \
-	" CASE WHEN p.serial = $1 AND EXISTS (SELECT 1 FROM drifts AS d WHERE d.policy = $2 AND"             \
+	" CASE WHEN p.serial = $1 AND EXISTS (SELECT 1 FROM drifts WHERE policy = $2 AND version = $3 AND"   \
+	"  action = 'contested') AND EXISTS (SELECT 1 FROM drifts AS d WHERE d.policy = $2 AND"              \
 	"  d.version = $3 AND d.host = h.id AND d.action = 'contested' AND d.received >= $4) THEN 1 ELSE"    \
-	"  0 END, CASE WHEN EXISTS (SELECT 1 FROM execution_excused AS e WHERE e.policy = $2 AND"            \
-	"  e.serial = $1 AND e.host = h.id) THEN 1 ELSE 0 END"                                               \
+	"  0 END, CASE WHEN EXISTS (SELECT 1 FROM execution_excused WHERE policy = $2 AND serial = $1) AND"  \
+	"  EXISTS (SELECT 1 FROM execution_excused AS e WHERE e.policy = $2 AND e.serial = $1 AND"           \
+	"  e.host = h.id) THEN 1 ELSE 0 END"                                                                 \
 	" FROM hosts AS h LEFT JOIN host_policies AS p ON p.host = h.id AND p.policy = $2"                   \
 	" LEFT JOIN refusals AS x ON x.id = CASE WHEN p.serial = $1 THEN NULL ELSE (SELECT max(y.id) FROM"   \
 	"  refusals AS y WHERE y.host = h.id AND y.serial = $1 AND y.received >= $4 AND"                     \
