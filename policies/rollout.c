@@ -92,7 +92,7 @@ static int read_wave(const struct place *at, struct rollout *r, struct fault *f)
 
 static int read_waves(const struct place *doc, struct rollout *r, struct fault *f)
 {
-	struct place list, item = { 0 };
+	struct place list, item = { 0 }, gates;
 	int rc;
 
 	if ((rc = read_hex(doc, "salt", r->salt, sizeof r->salt, f)) ||
@@ -105,12 +105,14 @@ static int read_waves(const struct place *doc, struct rollout *r, struct fault *
 		return KE_NOMEM;
 	while (!rc && place_next(&list, &item))
 		rc = read_wave(&item, r, f);
+	if (!rc && read_has(doc, "gates") && !(rc = read_object(doc, "gates", &gates, f)))
+		rc = gates_parse(&gates, &r->gates, f);
 	return rc;
 }
 
 static int refuse_waves(const struct place *doc, struct fault *f)
 {
-	static const char *const none[] = { "salt", "start", "waves", NULL };
+	static const char *const none[] = { "salt", "start", "waves", "gates", NULL };
 
 	for (size_t i = 0; none[i]; i++)
 		if (read_has(doc, none[i]))
@@ -122,7 +124,7 @@ static int refuse_waves(const struct place *doc, struct fault *f)
 static int read_document(const struct place *doc, struct rollout *r, struct fault *f)
 {
 	static const char *const known[] = { "kedge_rollout", "policy", "version", "serial", "action",
-		"target", "selector", "salt", "start", "waves", "standing", "why", NULL };
+		"target", "selector", "salt", "start", "waves", "gates", "standing", "why", NULL };
 	static const char *const actions[] = { "apply", "remove", NULL };
 	const char *policy, *why;
 	struct place selector;
@@ -140,6 +142,7 @@ static int read_document(const struct place *doc, struct rollout *r, struct faul
 	if (!policy_name_valid(policy))
 		return place_fault(doc, f, KE_NAME, NULL, "'%s' is no policy name", policy);
 	r->action = (enum rollout_action)action;
+	r->gates = gates_none();
 	if (!(r->policy = strdup(policy)) || (why && !(r->why = strdup(why))))
 		return KE_NOMEM;
 	if (r->action == ROLLOUT_APPLY) {
@@ -220,6 +223,7 @@ int rollout_print(const struct rollout *r, char **ret, size_t *ret_len)
 		for (size_t i = 0; i < r->n_waves; i++)
 			print_wave(&w, &r->waves[i]);
 		jsonw_array_end(&w);
+		gates_print(&r->gates, &w);
 	}
 	jsonw_opt_string(&w, "why", r->why);
 	jsonw_object_end(&w);
@@ -266,22 +270,35 @@ static bool wave_holds(const struct rollout_wave *w, const char *host, unsigned 
 	return (int64_t)place < w->share;
 }
 
+bool rollout_wave_of(const struct rollout *r, const char *host, size_t *ret)
+{
+	if (r->standing) {
+		*ret = 0;
+		return true;
+	}
+	unsigned place = rollout_place(r->salt, host);
+	for (size_t i = 0; i < r->n_waves; i++)
+		if (wave_holds(&r->waves[i], host, place)) {
+			*ret = i;
+			return true;
+		}
+	return false;
+}
+
 enum rollout_gate rollout_gate(const struct rollout *r, const char *host, int64_t now, size_t *ret_wave)
 {
+	size_t i;
+
 	if (r->standing)
 		return ROLLOUT_OPEN;
-	unsigned place = rollout_place(r->salt, host);
-	for (size_t i = 0; i < r->n_waves; i++) {
-		const struct rollout_wave *w = &r->waves[i];
-		if (!wave_holds(w, host, place))
-			continue;
-		if (ret_wave)
-			*ret_wave = i;
-		if (now < r->start + w->opens_after)
-			return ROLLOUT_WAITS;
-		return now < r->start + w->opens_before ? ROLLOUT_OPEN : ROLLOUT_CLOSED;
-	}
-	return ROLLOUT_NO_WAVE;
+	if (!rollout_wave_of(r, host, &i))
+		return ROLLOUT_NO_WAVE;
+	const struct rollout_wave *w = &r->waves[i];
+	if (ret_wave)
+		*ret_wave = i;
+	if (now < r->start + w->opens_after)
+		return ROLLOUT_WAITS;
+	return now < r->start + w->opens_before ? ROLLOUT_OPEN : ROLLOUT_CLOSED;
 }
 
 int rollout_check(const struct rollout *r, const char *host, const struct host_facts *facts, int64_t now,

@@ -2,15 +2,16 @@
  *
  * A TUF target, rollouts/POLICY/SERIAL.json. A host decides from it alone, with local facts, whether and when the policy is
  * meant for it: the selector, its own place in the hash order, and the windows of the waves. The server can only
- * hold a rollout back. Undoing is another rollout with a higher serial.
+ * hold a rollout back, which it does by the gates (gates.h). Undoing is another rollout with a higher serial.
  *
  *   {"kedge_rollout":1,"policy":"web","version":3,"serial":7,"action":"apply",
  *    "target":{"path":"policies/web/3.json","length":1234,"sha256":"..."},"selector":{...},"salt":"32 hex",
  *    "start":"2026-11-24T20:00:00Z","waves":[{"canaries":["web1"],"opens_after":0,"opens_before":86400},
- *    {"share":1000,"opens_after":3600,"opens_before":864000}],"standing":false,"why":"..."}
+ *    {"share":1000,"opens_after":3600,"opens_before":864000}],"gates":{...},"standing":false,
+ *    "why":"..."}
  *
- * action "remove" has no target: what the policy set is restored to its originals. A standing rollout has no waves, salt
- * or start: every selected host adopts it at once, for ever.
+ * action "remove" has no target: what the policy set is restored to its originals. A standing rollout has no waves, gates,
+ * salt or start: every selected host adopts it at once, for ever.
  */
 #ifndef KEDGE_POLICIES_ROLLOUT_H
 #define KEDGE_POLICIES_ROLLOUT_H
@@ -19,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "policies/gates.h"
 #include "policies/selector.h"
 #include "proto/codec.h"
 #include "proto/err.h"
@@ -53,7 +55,8 @@ struct rollout {
 	int64_t start; /* seconds since 1970 */
 	struct rollout_wave *waves;
 	size_t n_waves;
-	char *why; /* may be NULL */
+	struct gates gates; /* gates_none() when the document has none */
+	char *why;          /* may be NULL */
 };
 
 /* Strict; *RET is newly allocated, rollout_free() it. */
@@ -64,6 +67,9 @@ void rollout_free(struct rollout *r);
 
 /* The host's place in the hash order, 0..999 per mille: the first 8 bytes of SHA-256(salt || id) as a share. */
 unsigned rollout_place(const unsigned char salt[ROLLOUT_SALT_LEN], const char *host);
+
+/* The index of HOST's wave in *RET; 0 for a standing rollout. false: no wave holds it. The selector is not looked at. */
+bool rollout_wave_of(const struct rollout *r, const char *host, size_t *ret);
 
 enum rollout_gate {
 	ROLLOUT_OPEN,    /* adopt it now */

@@ -1,4 +1,4 @@
-/* kedge-server — the control server. This file is its life in order: TLS, configuration, store, API, HTTP, retention;
+/* kedge-server — the control server. This file is its life in order: TLS, configuration, store, API, HTTP, retention and rollouts;
  * then signals (SIGTERM and SIGINT end it gracefully, SIGHUP reads certificates, roles and settings again); then the
  * same in reverse. What it answers is in api/, what it remembers in store/. */
 #include <errno.h>
@@ -29,11 +29,12 @@ struct program {
 	SSL_CTX *tls;
 	struct http_server *servers[CONFIG_LISTEN_MAX];
 	size_t n_servers;
-	/* retention: its thread waits on the condition, so that the end does not wait for it */
-	pthread_t pruner;
-	bool pruning, pruner_stop;
-	pthread_mutex_t prune_lock;
-	pthread_cond_t prune_cond;
+	/* two threads that wait on one condition between their turns, so that the end does not wait for them */
+	bool stopping;
+	pthread_mutex_t stop_lock; /* guards stopping */
+	pthread_cond_t stop_cond;
+	pthread_t pruner, leader;
+	bool pruning, leading;
 	struct store_retention retention;
 };
 
@@ -132,18 +133,46 @@ static void *pruner_main(void *arg)
 	struct program *p = arg;
 	struct timespec until;
 
-	pthread_mutex_lock(&p->prune_lock);
-	while (!p->pruner_stop) {
-		pthread_mutex_unlock(&p->prune_lock);
+	pthread_mutex_lock(&p->stop_lock);
+	while (!p->stopping) {
+		pthread_mutex_unlock(&p->stop_lock);
 		prune(p);
-		pthread_mutex_lock(&p->prune_lock);
+		pthread_mutex_lock(&p->stop_lock);
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec += PRUNE_SECONDS;
-		while (!p->pruner_stop &&
-		        pthread_cond_timedwait(&p->prune_cond, &p->prune_lock, &until) != ETIMEDOUT)
+		while (!p->stopping &&
+		        pthread_cond_timedwait(&p->stop_cond, &p->stop_lock, &until) != ETIMEDOUT)
 			;
 	}
-	pthread_mutex_unlock(&p->prune_lock);
+	pthread_mutex_unlock(&p->stop_lock);
+	return NULL;
+}
+
+/* Once a second, or ten times as seldom as it takes. What goes wrong is said once. */
+static void *leader_main(void *arg)
+{
+	struct program *p = arg;
+	int said = 0;
+
+	pthread_mutex_lock(&p->stop_lock);
+	while (!p->stopping) {
+		struct fault f = { 0 };
+		pthread_mutex_unlock(&p->stop_lock);
+		int64_t begun = clock_boot_ms(&clock_system);
+		int rc = api_lead(p->api, &f);
+		int64_t took = clock_boot_ms(&clock_system) - begun, pause = took > 100 ? 10 * took : 1000;
+		if (rc && rc != said)
+			complain(&f);
+		said = rc;
+		struct timespec until;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += pause / 1000;
+		pthread_mutex_lock(&p->stop_lock);
+		while (!p->stopping &&
+		        pthread_cond_timedwait(&p->stop_cond, &p->stop_lock, &until) != ETIMEDOUT)
+			;
+	}
+	pthread_mutex_unlock(&p->stop_lock);
 	return NULL;
 }
 
@@ -165,7 +194,10 @@ static int start(struct program *p, struct fault *f)
 	p->retention = (struct store_retention){ .raw_days = (unsigned)c->raw_days,
 		.long_days = (unsigned)c->audit_days };
 	p->pruning = pthread_create(&p->pruner, NULL, pruner_main, p) == 0;
-	return p->pruning ? KE_OK : fault_set(f, KE_SYSTEM, "retention", NULL, "a thread cannot be started");
+	p->leading = pthread_create(&p->leader, NULL, leader_main, p) == 0;
+	return p->pruning && p->leading
+	               ? KE_OK
+	               : fault_set(f, KE_SYSTEM, "threads", NULL, "a thread cannot be started");
 }
 
 /* ---- while it runs ---- */
@@ -223,13 +255,14 @@ static void stop(struct program *p)
 
 	for (size_t i = 0; i < p->n_servers; i++)
 		http_server_stop(p->servers[i], grace);
-	if (p->pruning) {
-		pthread_mutex_lock(&p->prune_lock);
-		p->pruner_stop = true;
-		pthread_cond_signal(&p->prune_cond);
-		pthread_mutex_unlock(&p->prune_lock);
+	pthread_mutex_lock(&p->stop_lock);
+	p->stopping = true;
+	pthread_cond_broadcast(&p->stop_cond);
+	pthread_mutex_unlock(&p->stop_lock);
+	if (p->pruning)
 		pthread_join(p->pruner, NULL);
-	}
+	if (p->leading)
+		pthread_join(p->leader, NULL);
 	/* Workers may still submit, and the store's writer answers into servers that have stopped but exist. */
 	if (p->api)
 		api_drain(p->api);
@@ -289,8 +322,8 @@ static int arguments(int argc, char **argv, struct program *p, bool *ret_check)
 int main(int argc, char **argv)
 {
 	struct program p = { .config_path = CONFIG_PATH,
-		.prune_lock = PTHREAD_MUTEX_INITIALIZER,
-		.prune_cond = PTHREAD_COND_INITIALIZER };
+		.stop_lock = PTHREAD_MUTEX_INITIALIZER,
+		.stop_cond = PTHREAD_COND_INITIALIZER };
 	bool only_check = false;
 	struct fault f = { 0 };
 	sigset_t signals;

@@ -4,7 +4,7 @@ _kedge() {
 	local -A second=(
 		[repo]="init key add remove delegate prune sign refresh rotate status verify publish"
 		[policy]="import export lint explain diff publish"
-		[rollout]="plan start finish status"
+		[rollout]="plan start finish status explain history pause resume abort retry"
 		[host]="revoke" [token]="create list revoke" [operator]="request sign" [audit]="list verify"
 	)
 	local first="repo policy rollout hosts host drift sockets refusals reports summary token operator audit"
@@ -39,8 +39,11 @@ _kedge() {
 		"policy export") options="--output --skip-errors" ;;
 		"policy lint") options="--kernel --mem" ;;
 		"policy publish") options="--keys --passphrase-file --dry-run --role --publish" ;;
-		"rollout plan") options="--selector --wave --start --serial --standing --remove --why" ;;
-		"rollout start") options="--keys --passphrase-file --dry-run --selector --wave --start --serial --standing --remove --why --role --publish" ;;
+		"rollout plan") options="--selector --wave --start --serial --standing --remove --why --soak --answered --evidence --failed --reverted --contested --drifted --no-gates" ;;
+		"rollout start") options="--keys --passphrase-file --dry-run --selector --wave --start --serial --standing --remove --why --soak --answered --evidence --failed --reverted --contested --drifted --no-gates --role --publish" ;;
+		"rollout status") options="--watch" ;;
+		"rollout history") options="--limit" ;;
+		"rollout pause" | "rollout resume" | "rollout abort" | "rollout retry") options="--why" ;;
 		"rollout finish") options="--keys --passphrase-file --dry-run --why --role --publish" ;;
 		"token create") options="--host --label --expires" ;;
 		"token list"|"audit list") options="--limit" ;;

@@ -147,3 +147,19 @@ void task_free(struct task *t)
 	free(t->body);
 	free(t);
 }
+
+void question_start(struct http_request *req, const char *param, worker_fn *run)
+{
+	const char *name = param ? http_param(req, param) : "";
+	struct question *q = calloc(1, sizeof *q);
+	struct answer now = answer_now(req);
+
+	if (!q || strlen(name) >= sizeof q->name) {
+		answer_fault(&now, q ? KE_NOENT : KE_NOMEM, NULL);
+		free(q);
+		return;
+	}
+	memcpy(q->name, name, strlen(name) + 1);
+	if (!task_start(req, &q->task, run))
+		free(q);
+}

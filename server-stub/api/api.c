@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server-stub/api/board.h"
 #include "server-stub/api/settings.h"
 
 int api_open(struct store *store, const struct clock *clock, unsigned workers,
@@ -16,6 +17,8 @@ int api_open(struct store *store, const struct clock *clock, unsigned workers,
 	api->clock = clock ? clock : &clock_system;
 	pthread_rwlock_init(&api->lock, NULL);
 	pthread_mutex_init(&api->catalogue_lock, NULL);
+	pthread_mutex_init(&api->board_lock, NULL);
+	pthread_mutex_init(&api->lead.lock, NULL);
 	pthread_mutex_init(&api->servers_lock, NULL);
 	int rc = settings_load(settings, &api->settings, f);
 	if (!rc)
@@ -56,6 +59,13 @@ void settings_let(struct api *api)
 void api_drain(struct api *api)
 {
 	worker_stop(api->worker);
+	if (api->store)
+		lead_end(api);
+}
+
+int api_lead(struct api *api, struct fault *f)
+{
+	return lead_pass(api, f);
 }
 
 void api_close(struct api *api)
@@ -63,10 +73,14 @@ void api_close(struct api *api)
 	if (!api)
 		return;
 	worker_free(api->worker);
+	if (api->board)
+		board_let(api, api->board);
 	if (api->catalogue)
 		catalogue_let(api, api->catalogue);
 	settings_free(api->settings);
 	pthread_mutex_destroy(&api->servers_lock);
+	pthread_mutex_destroy(&api->lead.lock);
+	pthread_mutex_destroy(&api->board_lock);
 	pthread_mutex_destroy(&api->catalogue_lock);
 	pthread_rwlock_destroy(&api->lock);
 	free(api);

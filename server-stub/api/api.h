@@ -47,6 +47,8 @@ int api_reload(struct api *api, const struct api_settings *settings, struct faul
 /* Name a server that runs on this API: all of them (at most API_SERVERS_MAX) are told of publications and revocations.
  * It must outlive api_drain(). */
 void api_serve(struct api *api, struct http_server *server);
+/* Let rollouts go on: to be called about once a second, from one thread. 0 also when another server process does it. */
+int api_lead(struct api *api, struct fault *f);
 /* Finish what the workers have begun or been given. After http_server_stop(), before store_close(). */
 void api_drain(struct api *api);
 /* After store_close(). NULL is fine. */

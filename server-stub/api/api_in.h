@@ -12,6 +12,7 @@
 #include "proto/strict.h"
 #include "server-stub/api/api.h"
 #include "server-stub/api/catalogue.h"
+#include "server-stub/api/lead.h"
 #include "server-stub/api/worker.h"
 #include "server-stub/http/problem.h"
 
@@ -49,7 +50,10 @@ struct api {
 	struct settings *settings;
 	pthread_mutex_t catalogue_lock; /* guards catalogue */
 	struct catalogue *catalogue;    /* NULL: not loaded yet */
-	pthread_mutex_t servers_lock;   /* guards the two below */
+	pthread_mutex_t board_lock;     /* guards board */
+	struct board *board;            /* NULL: not loaded yet */
+	struct lead lead;
+	pthread_mutex_t servers_lock; /* guards the two below */
 	struct http_server *servers[API_SERVERS_MAX];
 	size_t n_servers;
 };
@@ -122,6 +126,14 @@ bool task_start(struct http_request *req, struct task *t, worker_fn *run);
 /* Free the common members and T itself. */
 void task_free(struct task *t);
 
+/* A question whose answer takes a walk over the fleet: asked on a worker, with the parameter PARAM of the path (NULL:
+ * none) in name. RUN ends with task_free(). */
+struct question {
+	struct task task;
+	char name[128]; /* "" none */
+};
+void question_start(struct http_request *req, const char *param, worker_fn *run);
+
 /* ---- the handlers, by file ---- */
 
 http_handler est_cacerts, est_simpleenroll, est_simplereenroll;                 /* est.c */
@@ -133,6 +145,9 @@ http_handler hosts_list, hosts_get, hosts_reports, hosts_sockets, hosts_delete; 
 http_handler drift_list;                                                        /* drift.c */
 http_handler refusals_list;                                                     /* refusals.c */
 http_handler rollouts_list, rollouts_get;                                       /* rollouts.c */
+http_handler rollouts_of_host;                                                  /* rollout_explain.c */
+http_handler rollouts_history;                                                  /* rollout_history.c */
+http_handler rollouts_pause, rollouts_resume, rollouts_abort, rollouts_retry;   /* rollout_commands.c */
 http_handler tokens_create, tokens_list, tokens_delete;                         /* tokens.c */
 http_handler audit_list;                                                        /* audit.c */
 http_handler metrics_get;                                                       /* metrics.c */

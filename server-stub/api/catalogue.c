@@ -1,6 +1,7 @@
 /* catalogue.c — reads the published metadata once a generation: timestamp, the snapshot it names, and every role from targets
  * down, for targets rollouts/POLICY/SERIAL.json. Signatures were verified when it was published (repo_verify.c) and are
  * verified by every host, so here the top-level roles are only read; what cannot be read is an error, not an omission.
+ * Of each policy the plans are read (plans.c) of the newest rollout and of the newest standing one below it.
  * Called by assignments, rollouts, tokens and metrics. */
 #include "server-stub/api/catalogue.h"
 
@@ -15,6 +16,8 @@
 #include "proto/forest.h"
 #include "proto/tuf.h"
 #include "server-stub/api/api_in.h"
+
+#define STANDING_SEARCH 64 /* serials below the newest among which a standing one is looked for */
 
 static const struct strict_limits metadata_limits = {
 	.max_bytes = TUF_META_MAX, .max_nodes = TUF_NODES_MAX, .max_depth = TUF_DEPTH_MAX
@@ -59,29 +62,39 @@ static int role_load(
 	return rc == KE_NOENT ? metadata_load(api, tuf_file_name(role, 0, file), ret, f) : rc;
 }
 
-static int rollout_note(struct catalogue *c, const char *policy, int64_t serial, const char *path)
+/* A target that is a rollout, before its plan is read. */
+struct note {
+	char policy[65];
+	int64_t serial;
+	const struct tuf_target *target;
+};
+
+struct notes {
+	struct note *rows;
+	size_t n;
+};
+
+static int note_add(struct notes *notes, const char *policy, int64_t serial, const struct tuf_target *target)
 {
-	for (size_t i = 0; i < c->n; i++) {
-		struct catalogue_rollout *r = &c->rollouts[i];
-		if (strcmp(r->policy, policy) != 0)
-			continue;
-		if (serial <= r->serial)
-			return KE_OK;
-		char *copy = strdup(path);
-		if (!copy)
-			return KE_NOMEM;
-		free(r->path);
-		r->path = copy;
-		r->serial = serial;
-		return KE_OK;
-	}
-	struct catalogue_rollout *more = realloc(c->rollouts, (c->n + 1) * sizeof *more);
+	struct note *more = notes->n & (notes->n - 1)
+	                            ? notes->rows
+	                            : realloc(notes->rows, (notes->n ? 2 * notes->n : 1) * sizeof *more);
+
 	if (!more)
 		return KE_NOMEM;
-	c->rollouts = more;
-	c->rollouts[c->n] = (struct catalogue_rollout){ .serial = serial, .path = strdup(path) };
-	memcpy(c->rollouts[c->n].policy, policy, strlen(policy) + 1);
-	return c->rollouts[c->n].path ? (c->n++, KE_OK) : KE_NOMEM;
+	notes->rows = more;
+	notes->rows[notes->n] = (struct note){ .serial = serial, .target = target };
+	memcpy(notes->rows[notes->n++].policy, policy, strlen(policy) + 1);
+	return KE_OK;
+}
+
+/* By policy, the highest serial first. */
+static int note_order(const void *a, const void *b)
+{
+	const struct note *one = a, *two = b;
+	int order = strcmp(one->policy, two->policy);
+
+	return order ? order : one->serial < two->serial ? 1 : one->serial > two->serial ? -1 : 0;
 }
 
 struct reader {
@@ -125,7 +138,7 @@ static int read_role(void *ctx, const char *role, int64_t version, size_t max, c
 
 /* Rollouts where a host finds them: not in a role to which nobody delegates any more, though the snapshot lists it for ever,
  * nor outside of a role's patterns. */
-static int rollouts_note(struct catalogue *c, const struct forest *forest)
+static int notes_take(struct notes *notes, const struct forest *forest)
 {
 	int rc = KE_OK;
 
@@ -139,8 +152,53 @@ static int rollouts_note(struct catalogue *c, const struct forest *forest)
 			int64_t serial;
 			if (target_path_split("rollouts", path, policy, &serial) == KE_OK &&
 			        !forest_find(forest, path, &where, &found) && where == forest->roles[r])
-				rc = rollout_note(c, policy, serial, path);
+				rc = note_add(notes, policy, serial, &targets->targets[i]);
 		}
+	}
+	return rc;
+}
+
+static int note_load(struct api *api, const struct note *note, struct plan **ret, struct fault *f)
+{
+	static const unsigned char none[SHA256_LEN];
+
+	return plans_load(api, note->target->path, note->policy, note->serial,
+	        note->target->hashes.has_sha256 ? note->target->hashes.sha256 : none, ret, f);
+}
+
+/* The plans of one policy out of its N NOTES, the highest serial first: the newest, and the first standing one below. */
+static int policy_load(
+        struct api *api, struct catalogue_rollout *r, const struct note *notes, size_t n, struct fault *f)
+{
+	int rc = note_load(api, &notes[0], &r->newest, f);
+
+	if (rc || (r->newest->rollout && r->newest->rollout->standing))
+		return rc;
+	for (size_t i = 1; !rc && i < n && i <= STANDING_SEARCH; i++) {
+		struct plan *p = NULL;
+		rc = note_load(api, &notes[i], &p, f);
+		if (!rc && p->rollout && p->rollout->standing) {
+			r->standing = p;
+			return KE_OK;
+		}
+		plans_free(p);
+	}
+	return rc;
+}
+
+static int rollouts_load(struct api *api, struct catalogue *c, const struct notes *notes, struct fault *f)
+{
+	int rc = KE_OK;
+
+	c->rollouts = calloc(notes->n ? notes->n : 1, sizeof *c->rollouts);
+	if (!c->rollouts)
+		return KE_NOMEM;
+	for (size_t i = 0, end; !rc && i < notes->n; i = end) {
+		struct catalogue_rollout *r = &c->rollouts[c->n++];
+		memcpy(r->policy, notes->rows[i].policy, sizeof r->policy);
+		for (end = i + 1; end < notes->n && !strcmp(notes->rows[end].policy, r->policy);)
+			end++;
+		rc = policy_load(api, r, &notes->rows[i], end - i, f);
 	}
 	return rc;
 }
@@ -153,6 +211,7 @@ static int targets_read(
 	const struct forest_source source = { .ctx = api, .read = read_role };
 	struct forest forest = { 0 };
 	struct tuf_targets *top = NULL;
+	struct notes notes = { 0 };
 	struct metadata m;
 	int rc = meta ? role_load(api, "targets", meta->version, &m, f)
 	              : fault_set(f, KE_SCHEMA, "snapshot.json", NULL, "lists no targets");
@@ -163,7 +222,12 @@ static int targets_read(
 	if (!rc)
 		rc = forest_load(top, snapshot, &source, &forest, f);
 	if (!rc)
-		rc = rollouts_note(c, &forest);
+		rc = notes_take(&notes, &forest);
+	if (notes.n)
+		qsort(notes.rows, notes.n, sizeof *notes.rows, note_order);
+	if (!rc)
+		rc = rollouts_load(api, c, &notes, f);
+	free(notes.rows);
 	forest_clear(&forest);
 	tuf_targets_free(top);
 	cJSON_Delete(m.tree);
@@ -186,18 +250,14 @@ static int snapshot_read(struct api *api, struct catalogue *c, int64_t version, 
 	return rc;
 }
 
-static int by_policy(const void *a, const void *b)
-{
-	return strcmp(
-	        ((const struct catalogue_rollout *)a)->policy, ((const struct catalogue_rollout *)b)->policy);
-}
-
 static void catalogue_free(struct catalogue *c)
 {
 	if (!c)
 		return;
-	for (size_t i = 0; i < c->n; i++)
-		free(c->rollouts[i].path);
+	for (size_t i = 0; i < c->n; i++) {
+		plans_free(c->rollouts[i].newest);
+		plans_free(c->rollouts[i].standing);
+	}
 	free(c->rollouts);
 	free(c);
 }
@@ -223,8 +283,6 @@ static int catalogue_load(struct api *api, int64_t generation, struct catalogue 
 		catalogue_free(c);
 		return rc;
 	}
-	if (c->n)
-		qsort(c->rollouts, c->n, sizeof *c->rollouts, by_policy);
 	c->generation = generation;
 	c->holders = 1;
 	*ret = c;

@@ -1,4 +1,5 @@
-/* catalogue.h — the rollouts of the published repository: the newest of each policy, and the newest root.
+/* catalogue.h — the rollouts of the published repository: the newest of each policy, the standing one below it, and the
+ * newest root.
  *
  * Read from the published bytes as advice; hosts verify all of it themselves. Immutable but for its count of holders.
  */
@@ -10,19 +11,21 @@
 
 #include "proto/codec.h"
 #include "proto/err.h"
+#include "server-stub/api/plans.h"
 
 struct api;
 
 struct catalogue_rollout {
 	char policy[65];
-	int64_t serial;
-	char *path; /* "rollouts/POLICY/SERIAL.json" */
+	struct plan *newest; /* the highest serial */
+	struct plan *
+	        standing; /* the highest standing one below it, for hosts that the newest has not come to; NULL: none */
 };
 
 struct catalogue {
 	unsigned holders;                   /* guarded by the API's catalogue_lock */
 	int64_t generation;                 /* of the repository; 0: nothing is published */
-	struct catalogue_rollout *rollouts; /* by policy; the highest serial of each */
+	struct catalogue_rollout *rollouts; /* by policy */
 	size_t n;
 };
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "server-stub/api/api_in.h"
+#include "server-stub/api/board.h"
 
 #define METRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -36,6 +37,24 @@ static void fleet_write(struct buf *b, const struct store_summary *s)
 	gauge(b, "kedge_records_kept", "Raw records in the store.", s->records);
 	gauge(b, "kedge_drifts_kept", "Drift rows in the store.", s->drifts);
 	gauge(b, "kedge_refusals_kept", "Refusals by hosts in the store.", s->refusals);
+}
+
+/* A halted rollout waits for a person, so somebody has to be told. */
+static void rollouts_write(struct buf *b, const struct board *board)
+{
+	uint64_t n[RUN_DONE + 1] = { 0 }, unreadable = 0;
+
+	for (size_t i = 0; i < board->catalogue->n; i++) {
+		const struct board_run *r = &board->newest[i];
+		if (r->plan->rollout)
+			n[r->run.state]++;
+		else
+			unreadable++;
+	}
+	family(b, "kedge_rollouts", "gauge", "The newest rollout of each policy, by its state.");
+	for (enum run_state s = RUN_RUNNING; s <= RUN_DONE; s++)
+		buf_fmt(b, "kedge_rollouts{state=\"%s\"} %" PRIu64 "\n", run_state_name(s), n[s]);
+	buf_fmt(b, "kedge_rollouts{state=\"unreadable\"} %" PRIu64 "\n", unreadable);
 }
 
 static void store_write(struct buf *b, const struct store_stats *s)
@@ -81,12 +100,12 @@ void metrics_get(struct http_request *req)
 	struct store_summary sum;
 	struct store_stats stats;
 	struct http_counters counters;
-	int64_t generation = 0;
+	struct board *board = NULL;
 	struct fault f = { 0 };
 	int rc = store_summary(api->store, &sum, &f);
 
 	if (!rc)
-		rc = store_repo_generation(api->store, &generation, &f);
+		rc = board_hold(api, &board, &f);
 	if (rc) {
 		answer_fault(&now, rc, &f);
 		return;
@@ -94,7 +113,10 @@ void metrics_get(struct http_request *req)
 	store_stats(api->store, &stats);
 	http_server_counters(req->server, &counters);
 	fleet_write(&text, &sum);
-	gauge(&text, "kedge_repo_generation", "Publications of the repository.", (uint64_t)generation);
+	gauge(&text, "kedge_repo_generation", "Publications of the repository.",
+	        (uint64_t)board->news.generation);
+	rollouts_write(&text, board);
+	board_let(api, board);
 	store_write(&text, &stats);
 	http_write(&text, &counters);
 	family(&text, "kedge_build", "info", "The running version.");

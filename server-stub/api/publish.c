@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "server-stub/api/api_in.h"
+#include "server-stub/api/lead.h"
 #include "server-stub/api/repo_verify.h"
 
 /* Is everything that came published already? */
@@ -91,8 +92,10 @@ static void publish_run(void *arg)
 		answer_fault(&t->answer, rc, &f);
 		goto out;
 	}
+	/* What the publication opens at once is told with it, and is when the publisher hears of it. */
+	if (lead_pass(t->api, NULL))
+		api_wake(t->api, PUBLISH_KEY);
 	answer_empty(&t->answer, 204);
-	api_wake(t->api, PUBLISH_KEY);
 out:
 	free(root);
 	repo_set_free(&set);

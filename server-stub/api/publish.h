@@ -1,4 +1,4 @@
-/* publish.h — the key on which requests park that wait for the next publication. */
+/* publish.h — the key on which requests park that wait for a publication, or for a wave. */
 #ifndef KEDGE_SERVER_API_PUBLISH_H
 #define KEDGE_SERVER_API_PUBLISH_H
 

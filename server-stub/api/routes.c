@@ -27,12 +27,18 @@ static const struct http_route routes[] = {
 	{ HTTP_GET, "/v1/hosts/{id}", HTTP_AUTH_VIEWER, 0, hosts_get },
 	{ HTTP_GET, "/v1/hosts/{id}/reports", HTTP_AUTH_VIEWER, 0, hosts_reports },
 	{ HTTP_GET, "/v1/hosts/{id}/sockets", HTTP_AUTH_VIEWER, 0, hosts_sockets },
+	{ HTTP_GET, "/v1/hosts/{id}/rollouts", HTTP_AUTH_VIEWER, 0, rollouts_of_host },
 	{ HTTP_DELETE, "/v1/hosts/{id}", HTTP_AUTH_ADMIN, 0, hosts_delete },
 
 	{ HTTP_GET, "/v1/drift", HTTP_AUTH_VIEWER, 0, drift_list },
 	{ HTTP_GET, "/v1/refusals", HTTP_AUTH_VIEWER, 0, refusals_list },
 	{ HTTP_GET, "/v1/rollouts", HTTP_AUTH_VIEWER, 0, rollouts_list },
 	{ HTTP_GET, "/v1/rollouts/{policy}", HTTP_AUTH_VIEWER, 0, rollouts_get },
+	{ HTTP_GET, "/v1/rollouts/{policy}/history", HTTP_AUTH_VIEWER, 0, rollouts_history },
+	{ HTTP_POST, "/v1/rollouts/{policy}/pause", HTTP_AUTH_OPERATOR, 8192, rollouts_pause },
+	{ HTTP_POST, "/v1/rollouts/{policy}/resume", HTTP_AUTH_OPERATOR, 8192, rollouts_resume },
+	{ HTTP_POST, "/v1/rollouts/{policy}/abort", HTTP_AUTH_OPERATOR, 8192, rollouts_abort },
+	{ HTTP_POST, "/v1/rollouts/{policy}/retry", HTTP_AUTH_OPERATOR, 8192, rollouts_retry },
 	{ HTTP_GET, "/v1/audit", HTTP_AUTH_VIEWER, 0, audit_list },
 
 	{ HTTP_POST, "/v1/tokens", HTTP_AUTH_ADMIN, 16384, tokens_create },

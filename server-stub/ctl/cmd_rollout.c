@@ -12,6 +12,7 @@
 #include "proto/fileio.h"
 #include "proto/jsonw.h"
 #include "server-stub/ctl/cmd_repo.h"
+#include "server-stub/ctl/gate_args.h"
 #include "server-stub/ctl/waves.h"
 
 #define PATH_ROOM (POLICY_NAME_MAX + 48)
@@ -95,6 +96,8 @@ static int take_waves(const struct ctl *c, struct rollout *r, struct fault *f)
 	int rc = KE_OK;
 
 	r->start = clock_wall(c->clock);
+	if (gate_args_read(&c->args, &r->gates, f))
+		return f->code;
 	if (start && !time_parse(start, strlen(start), &r->start))
 		return fault_set(
 		        f, KE_USAGE, "--start", "write 2026-11-24T20:00:00Z", "'%.40s' is no time", start);
@@ -139,6 +142,8 @@ static int compose(const struct ctl *c, const struct depot *d, struct rollout *r
 		               : "the VERSION of the policy is wanted (or --remove)");
 	if (args_has(a, "standing") && (args_has(a, "wave") || args_has(a, "start")))
 		return fault_set(f, KE_USAGE, NULL, NULL, "a standing rollout has no waves and no start");
+	if (args_has(a, "standing") && gate_args_any(a))
+		return fault_set(f, KE_USAGE, NULL, NULL, "a standing rollout has no gates");
 	r->action = remove ? ROLLOUT_REMOVE : ROLLOUT_APPLY;
 	r->standing = args_has(a, "standing");
 	if (!(r->policy = strdup(a->words[1])) || (why && !(r->why = strdup(why))))
@@ -176,6 +181,7 @@ static int compose_finish(const struct ctl *c, const struct depot *d, struct rol
 		last->n_waves = r->n_waves;
 		r->waves = NULL;
 		r->n_waves = 0;
+		r->gates = gates_none();
 		r->standing = true;
 		r->serial = serial + 1;
 	}
@@ -202,6 +208,8 @@ static void told(struct ctl *c, const struct rollout *r)
 		        r->selector->labels[i].value);
 	buf_char(&c->out, '\n');
 	waves_text(r, &c->out);
+	if (!r->standing)
+		gates_text(&r->gates, &c->out);
 }
 
 /* The text is parsed again before it is signed: what hosts would refuse is refused here. */

@@ -1,74 +1,11 @@
-/* cmd_status.c — `rollout status` and `summary`: where the fleet stands, counted. */
+/* cmd_status.c — `summary`: where the fleet stands, counted. */
 #include <inttypes.h>
 #include <string.h>
 
 #include <cJSON.h>
 
 #include "proto/tree.h"
-#include "server-stub/ctl/ask.h"
-
-/* "applied 3, pending 2" */
-static void counts_text(const struct place *row, struct buf *out)
-{
-	const cJSON *hosts = ask_node(row, "hosts");
-
-	for (const cJSON *item = cJSON_IsObject(hosts) ? hosts->child : NULL; item; item = item->next) {
-		buf_str(out, out->len ? ", " : "");
-		text_safe(out, item->string);
-		buf_fmt(out, " %" PRId64, cJSON_IsNumber(item) ? (int64_t)item->valuedouble : 0);
-	}
-}
-
-static const struct ask_column rollout_columns[] = {
-	{ "POLICY", "policy", NULL },
-	{ ">SERIAL", "serial", NULL },
-	{ "HOSTS", NULL, counts_text },
-	{ ">TOLD", "told", NULL },
-	{ ">SILENT", "elsewhere", NULL },
-	{ NULL, NULL, NULL },
-};
-
-int ctl_rollout_status(struct ctl *c)
-{
-	static const struct ask_column earlier[] = { { ">SERIAL", "serial", NULL },
-		{ "RESULT", "result", NULL }, { ">HOSTS", "hosts", NULL }, { NULL, NULL, NULL } };
-	struct buf path = BUF_INIT(4096);
-	struct client *client = NULL;
-	struct cJSON *tree = NULL;
-	struct fault f = { 0 };
-	int rc = client_open(&c->config, c->clock, &client, &f);
-
-	buf_str(&path, "/v1/rollouts");
-	if (c->args.n_words) {
-		buf_char(&path, '/');
-		client_quote(&path, c->args.words[0]);
-	}
-	if (!rc)
-		rc = ask_one(client, buf_text(&path), &tree, &f);
-	client_close(client);
-	buf_free(&path);
-	if (rc)
-		return ctl_complain(c, &f);
-	struct place at = place_root(tree);
-	const cJSON *rollouts = ask_node(&at, "rollouts"), *standing = ask_node(&at, "standing_at");
-	if (c->json) {
-		struct jsonw w = ctl_json(c, "kedge_rollouts");
-		tree_write(&w, "answer", tree);
-		ctl_json_end(c, &w);
-	} else if (rollouts && rollouts->child) {
-		ask_table(c, rollouts, rollout_columns, "");
-		if (standing && standing->child) {
-			buf_str(&c->out, "\nhosts stand at\n");
-			ask_table(c, standing, earlier, "  ");
-		}
-	} else {
-		buf_str(&c->out, "no rollout is published\n");
-	}
-	cJSON_Delete(tree);
-	return CTL_DONE;
-}
-
-/* ---- summary ---- */
+#include "server-stub/ctl/cmd_progress.h"
 
 struct tally {
 	const char *name; /* "online" */

@@ -85,8 +85,14 @@ int ctl_policy_explain(struct ctl *c); /* cmd_explain.c */
 int ctl_rollout_plan(struct ctl *c);   /* cmd_rollout.c */
 int ctl_rollout_start(struct ctl *c);
 int ctl_rollout_finish(struct ctl *c);
-int ctl_rollout_status(struct ctl *c); /* cmd_status.c */
-int ctl_summary(struct ctl *c);
+int ctl_rollout_status(struct ctl *c); /* cmd_progress.c */
+int ctl_rollout_explain(struct ctl *c);
+int ctl_rollout_history(struct ctl *c);
+int ctl_rollout_pause(struct ctl *c); /* cmd_rollout_run.c */
+int ctl_rollout_resume(struct ctl *c);
+int ctl_rollout_abort(struct ctl *c);
+int ctl_rollout_retry(struct ctl *c);
+int ctl_summary(struct ctl *c); /* cmd_status.c */
 int ctl_hosts(struct ctl *c); /* cmd_hosts.c */
 int ctl_host(struct ctl *c);
 int ctl_host_revoke(struct ctl *c);

@@ -3,8 +3,10 @@
 #include "certs/tls.h"
 #include "server-stub/ctl/ctl.h"
 
-#define SIGN  "keys passphrase-file dry-run"
-#define WAVES "selector wave start serial standing remove why"
+#define SIGN "keys passphrase-file dry-run"
+#define WAVES                                                                                                \
+	"selector wave start serial standing remove why soak answered evidence failed reverted contested "   \
+	"drifted no-gates"
 
 static const struct command commands[] = {
 	{ "repo init", ctl_repo_init, "DIR", 1, 1,
@@ -49,8 +51,20 @@ static const struct command commands[] = {
 	        "sign the plan that brings a policy to hosts, wave by wave" },
 	{ "rollout finish", ctl_rollout_finish, "DIR POLICY", 2, 2, SIGN " why role publish",
 	        "sign the standing form: hosts that come later adopt it at once" },
-	{ "rollout status", ctl_rollout_status, "[POLICY]", 0, 1, "",
-	        "how far rollouts have come, counted by hosts" },
+	{ "rollout status", ctl_rollout_status, "[POLICY]", 0, 1, "watch",
+	        "how far rollouts have come: waves, and the hosts that fail" },
+	{ "rollout explain", ctl_rollout_explain, "HOST", 1, 1, "",
+	        "why a host has, or has not, got each policy's newest rollout" },
+	{ "rollout history", ctl_rollout_history, "POLICY", 1, 1, "limit",
+	        "what the server and operators decided about a policy's rollouts" },
+	{ "rollout pause", ctl_rollout_pause, "POLICY [SERIAL]", 1, 2, "why",
+	        "tell no further host of it until resume" },
+	{ "rollout resume", ctl_rollout_resume, "POLICY [SERIAL]", 1, 2, "why",
+	        "let a paused rollout go on" },
+	{ "rollout abort", ctl_rollout_abort, "POLICY [SERIAL]", 1, 2, "why",
+	        "tell no further host of it, for good" },
+	{ "rollout retry", ctl_rollout_retry, "POLICY [SERIAL]", 1, 2, "why",
+	        "let a halted rollout go on; what failed so far counts no more" },
 	{ "hosts", ctl_hosts, "", 0, 0, "label state limit", "the fleet: state, kernel, policies" },
 	{ "host", ctl_host, "ID", 1, 1, "", "one host: policies, status, processes, refusals, last drift" },
 	{ "host revoke", ctl_host_revoke, "ID", 1, 1, "", "do not accept this host's certificate any more" },

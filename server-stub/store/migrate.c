@@ -77,6 +77,29 @@ static const char *const sqlite_steps[] = {
 	"CREATE TABLE repo_state (one INTEGER PRIMARY KEY CHECK (one = 1), generation INTEGER NOT NULL) "
 	"STRICT;"
 	"INSERT INTO repo_state VALUES (1, 0);",
+	/* 4: rollouts that are executed. repo_state.news: the change at the last publication */
+	"CREATE TABLE executions (policy TEXT NOT NULL, serial INTEGER NOT NULL, revision INTEGER NOT NULL,"
+	" state TEXT NOT NULL, reason TEXT NOT NULL, since INTEGER NOT NULL,"
+	" PRIMARY KEY (policy, serial)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE execution_waves (policy TEXT NOT NULL, serial INTEGER NOT NULL, wave INTEGER NOT NULL,"
+	" state TEXT NOT NULL, opened INTEGER NOT NULL, settled INTEGER NOT NULL, news INTEGER NOT NULL,"
+	" PRIMARY KEY (policy, serial, wave)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE execution_excused (policy TEXT NOT NULL, serial INTEGER NOT NULL, host TEXT NOT NULL,"
+	" PRIMARY KEY (policy, serial, host)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE execution_events (id INTEGER PRIMARY KEY AUTOINCREMENT, policy TEXT NOT NULL,"
+	" serial INTEGER NOT NULL, time INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,"
+	" wave INTEGER NOT NULL, why TEXT NOT NULL) STRICT;"
+	"CREATE INDEX execution_events_by_policy ON execution_events (policy, id);"
+	"CREATE TABLE rollout_lease (one INTEGER PRIMARY KEY CHECK (one = 1), holder TEXT NOT NULL,"
+	" term INTEGER NOT NULL, until INTEGER NOT NULL) STRICT;"
+	"INSERT INTO rollout_lease VALUES (1, '', 0, 0);"
+	"CREATE TABLE rollout_change (one INTEGER PRIMARY KEY CHECK (one = 1), change INTEGER NOT NULL) "
+	"STRICT;"
+	"INSERT INTO rollout_change VALUES (1, 0);"
+	"ALTER TABLE repo_state ADD COLUMN news INTEGER NOT NULL DEFAULT 0;"
+	/* gates ask for these by host: of what there is much, only the few rows that matter are in the index */
+	"CREATE INDEX refusals_by_serial ON refusals (host, serial);"
+	"CREATE INDEX drifts_contested ON drifts (policy, version, host) WHERE action = 'contested';",
 };
 
 int schema_newest(void)

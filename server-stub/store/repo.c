@@ -61,7 +61,9 @@ static int generation_raise(struct db *db, int64_t expect, int64_t *ret, struct 
 		return fault_set(f, KE_CONFLICT, "repo", "fetch it and publish again",
 		        "is at generation %lld, not %lld", (long long)now, (long long)expect);
 	if (!rc)
-		rc = db_run(db, "UPDATE repo_state SET generation = $1 WHERE generation = $2",
+		rc = db_run(db,
+		        "UPDATE repo_state SET generation = $1, news = (SELECT change FROM rollout_change)"
+		        " WHERE generation = $2",
 		        DB_ARGS(DB_I(now + 1), DB_I(now)), &changes);
 	if (!rc && changes != 1)
 		rc = KE_BUSY;

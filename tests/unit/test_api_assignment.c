@@ -22,6 +22,19 @@ static int tear_down(void **state)
 
 #define PATH "/v1/hosts/web1/assignment"
 
+/* rollouts/POLICY/SERIAL.json in its standing form: everybody is told of it at once. */
+static void put_rollout(struct repo_sim *sim, const char *role, const char *policy, int serial)
+{
+	char path[96], text[160];
+
+	snprintf(path, sizeof path, "rollouts/%s/%d.json", policy, serial);
+	snprintf(text, sizeof text,
+	        "{\"kedge_rollout\":1,\"policy\":\"%s\",\"serial\":%d,\"action\":\"remove\",\"standing\":"
+	        "true}",
+	        policy, serial);
+	repo_sim_target(sim, role, path, text);
+}
+
 static struct assignment *get(const char *path)
 {
 	struct client_answer a = ask(w, HOST, "GET", path, NULL, NULL, 0);
@@ -69,11 +82,11 @@ static void a_parked_poll_is_woken(void **state)
 		http_server_counters(w->server, &k);
 	}
 	assert_int_equal(k.parked, 1);
-	repo_sim_target(w->sim, "targets", "rollouts/web/3.json", "{}");
-	repo_sim_target(w->sim, "targets", "rollouts/web/20.json", "{}");
+	put_rollout(w->sim, "targets", "web", 3);
+	put_rollout(w->sim, "targets", "web", 20);
 	repo_sim_target(w->sim, "targets", "policies/web/1.json", "{}");
 	repo_sim_delegate(w->sim, "targets", "db", "rollouts/db/*", false);
-	repo_sim_target(w->sim, "db", "rollouts/db/1.json", "{}");
+	put_rollout(w->sim, "db", "db", 1);
 	repo_sim_publish(w->sim);
 	int64_t before = ms();
 	assert_int_equal(publish(w), 204);
@@ -104,7 +117,7 @@ static void generations(void **state)
 	assert_int_equal(status_for(w, HOST, "GET", PATH "?generation=1", NULL, NULL), 204);
 	/* a server that was restored from a backup is behind the host: the host hears of it */
 	assignment_free(get(PATH "?generation=7"));
-	repo_sim_target(w->sim, "targets", "rollouts/web/21.json", "{}");
+	put_rollout(w->sim, "targets", "web", 21);
 	repo_sim_publish(w->sim);
 	assert_int_equal(publish(w), 204);
 	struct assignment *a = get(PATH "?wait=30&generation=1");
@@ -132,16 +145,16 @@ static void only_what_hosts_find(void **state)
 {
 	(void)state;
 	struct api_world *outer = w;
-	char path[64];
+	char name[16];
 
 	w = world_open();
-	repo_sim_target(w->sim, "targets", "rollouts/web/21.json", "{}");
+	put_rollout(w->sim, "targets", "web", 21);
 	repo_sim_delegate(w->sim, "targets", "db", "rollouts/db/*", false);
-	repo_sim_target(w->sim, "db", "rollouts/db/1.json", "{}");
+	put_rollout(w->sim, "db", "db", 1);
 	repo_sim_delegate(w->sim, "targets", "shared", "rollouts/s-*/*", false);
 	for (int i = 10; i < 52; i++) {
-		snprintf(path, sizeof path, "rollouts/s-%d/1.json", i);
-		repo_sim_target(w->sim, "shared", path, path);
+		snprintf(name, sizeof name, "s-%d", i);
+		put_rollout(w->sim, "shared", name, 1);
 		if (i != 30 && i != 51)
 			continue;
 		NEED(release_shard(w->sim->release, 10, f));

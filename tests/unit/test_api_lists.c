@@ -246,6 +246,7 @@ static void metrics(void **state)
 
 	assert_int_equal(a.status, 200);
 	assert_non_null(strstr(a.head, "application/openmetrics-text"));
+	assert_non_null(strstr(a.body, "\nkedge_rollouts{state=\"unreadable\"} 1\n"));
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
 		if (!strstr(a.body, lines[i]))
 			fail_msg("%s is not in %s", lines[i], a.body);

@@ -1,0 +1,84 @@
+/* tally.c — from what a host said to an outcome, and from outcomes to numbers. Pure; called by the server for every host of a
+ * rollout, so it neither allocates nor formats. */
+#include "server-stub/rollout/tally.h"
+
+#include <string.h>
+
+static bool one_of(const char *word, const char *const *words)
+{
+	for (size_t i = 0; words[i]; i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A mirror that lags, an answer that did not come, a wave that is not open there: says nothing of the policy. */
+static bool says_nothing(const char *code)
+{
+	static const char *const codes[] = { "", "untrusted", "noent", "rollback", "window", "clock",
+		"expired", "http", "exist", NULL };
+
+	return one_of(code, codes);
+}
+
+enum outcome outcome_of(const struct host_said *h)
+{
+	static const char *const good[] = { "confirmed", "already", "removed", NULL };
+	static const char *const failed[] = { "failed", "degraded", NULL };
+
+	if (!h->at_serial)
+		return says_nothing(h->refusal) ? OUTCOME_SILENT : OUTCOME_FAILED;
+	if (one_of(h->result, good) || strcmp(h->state, "not_selected") == 0)
+		return OUTCOME_GOOD;
+	if (one_of(h->result, failed))
+		return OUTCOME_FAILED;
+	if (strcmp(h->result, "reverted") == 0)
+		return OUTCOME_REVERTED;
+	/* Known by its status only: the apply record is on its way, or retention took it. */
+	if (strcmp(h->state, "held") == 0)
+		return OUTCOME_FAILED;
+	if (strcmp(h->state, "applied") == 0)
+		return OUTCOME_GOOD;
+	return OUTCOME_BEGUN;
+}
+
+const char *outcome_name(enum outcome o)
+{
+	static const char *const names[] = { "silent", "begun", "good", "failed", "reverted" };
+
+	return names[o];
+}
+
+void tally_add(struct tally *t, const struct host_said *h)
+{
+	enum outcome o = outcome_of(h);
+	bool answered = o == OUTCOME_GOOD || o == OUTCOME_FAILED || o == OUTCOME_REVERTED;
+
+	t->hosts++;
+	t->answered += answered;
+	t->reached += answered || o == OUTCOME_BEGUN || h->online;
+	t->begun += o == OUTCOME_BEGUN;
+	t->good += o == OUTCOME_GOOD;
+	t->failed += o == OUTCOME_FAILED;
+	t->reverted += o == OUTCOME_REVERTED;
+	/* Whoever never took it up has the others' trouble, not this rollout's. */
+	t->contested += o == OUTCOME_GOOD && h->contested;
+	t->drifted += o == OUTCOME_GOOD && h->drifted > 0;
+}
+
+int64_t tally_of(const struct tally *t, enum gate g)
+{
+	switch (g) {
+	case GATE_FAILED:
+		return t->failed;
+	case GATE_REVERTED:
+		return t->reverted;
+	case GATE_CONTESTED:
+		return t->contested;
+	case GATE_DRIFTED:
+		return t->drifted;
+	case GATE_COUNT:
+		break;
+	}
+	return 0;
+}

@@ -1,0 +1,50 @@
+/* tally.h — what is known of the hosts of a wave, counted: one host at a time becomes an outcome, outcomes become numbers.
+ *
+ * Pure. What a host said of one serial is told by its last apply record, its status, its refusals and its drift; who has
+ * said nothing is silent. The numbers are all that the state machine (machine.h) ever sees of a fleet.
+ */
+#ifndef KEDGE_SERVER_ROLLOUT_TALLY_H
+#define KEDGE_SERVER_ROLLOUT_TALLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policies/gates.h"
+
+enum outcome {
+	OUTCOME_SILENT,   /* has said nothing of it */
+	OUTCOME_BEGUN,    /* has it, not confirmed yet */
+	OUTCOME_GOOD,     /* has it, confirmed; or is not meant by the policy */
+	OUTCOME_FAILED,   /* could not apply it, or refused it */
+	OUTCOME_REVERTED, /* applied it and went back */
+};
+
+/* One host as the store tells of it; texts may be "". */
+struct host_said {
+	bool at_serial;      /* result and state are of this very serial */
+	const char *result;  /* of the last apply record: "confirmed", "failed", ... */
+	const char *state;   /* of the last status record: "applied", "held", ... */
+	const char *refusal; /* code of its last refusal of this serial */
+	bool contested;      /* somebody there insists on another value since the rollout began */
+	int64_t drifted;     /* keys that were off by its last status */
+	bool online;         /* heard from lately, or since the rollout began */
+};
+
+struct tally {
+	int64_t hosts;    /* that the wave is meant for */
+	int64_t missing;  /* named by it, and not enrolled */
+	int64_t reached;  /* of them: online, or answered */
+	int64_t answered; /* of them: good, failed or reverted */
+	int64_t begun, good, failed, reverted, contested, drifted;
+};
+
+/* Refusals that tell of the repository on its way or of the host's clock, not of the policy, leave a host silent. */
+enum outcome outcome_of(const struct host_said *h);
+/* "silent", "begun", "good", "failed", "reverted". */
+const char *outcome_name(enum outcome o);
+/* Count one host. */
+void tally_add(struct tally *t, const struct host_said *h);
+/* The number that gate G is about. */
+int64_t tally_of(const struct tally *t, enum gate g);
+
+#endif
