@@ -17,11 +17,11 @@ static int64_t began(const struct board_run *r, int64_t now)
 	return r->run.n_waves && r->run.waves[0].opened ? r->run.waves[0].opened : now;
 }
 
-static const char *why_of(const struct store_said *said, enum outcome o, bool at_serial)
+static const char *why_of(const struct store_said *said, enum stand o, bool at_serial)
 {
-	if (o == OUTCOME_FAILED && !at_serial)
+	if (o == STAND_FAILED && !at_serial)
 		return said->refusal_why;
-	if (o == OUTCOME_FAILED || o == OUTCOME_REVERTED)
+	if (o == STAND_FAILED || o == STAND_REVERTED)
 		return said->reason;
 	return said->contested ? "somebody there insists on another value"
 	       : said->drifted ? "keys are off"
@@ -49,11 +49,11 @@ static int said_row(void *ctx, const struct store_said *said)
 		.drifted = said->excused ? 0 : said->drifted,
 		.online = said->last_seen &&
 		          (said->last_seen >= w->heard || (opened && said->last_seen >= opened)) };
-	struct census_host c = { .said = said, .wave = wave, .outcome = outcome_of(&h) };
-	c.fails = c.outcome == OUTCOME_FAILED || c.outcome == OUTCOME_REVERTED ||
-	          (c.outcome == OUTCOME_GOOD && (h.contested || h.drifted > 0));
+	struct census_host c = { .said = said, .wave = wave, .outcome = stand_of(&h) };
+	c.fails = c.outcome == STAND_FAILED || c.outcome == STAND_REVERTED ||
+	          (c.outcome == STAND_GOOD && (h.contested || h.drifted > 0));
 	c.why = why_of(said, c.outcome, h.at_serial);
-	if (!said->excused || c.outcome == OUTCOME_GOOD)
+	if (!said->excused || c.outcome == STAND_GOOD)
 		tally_add(&w->census->waves[wave], &h);
 	return w->census->each ? w->census->each(w->census->ctx, &c) : 0;
 }

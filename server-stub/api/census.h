@@ -8,7 +8,7 @@
 struct census_host {
 	const struct store_said *said;
 	size_t wave;
-	enum outcome outcome;
+	enum stand outcome;
 	bool fails;
 	const char *why; /* its own words: the reason of a failure; "" */
 };

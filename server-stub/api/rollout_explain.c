@@ -23,20 +23,20 @@ static const char *told_why(const struct view *v, const struct census_host *h, c
 	int64_t opened = v->run->run.waves[h->wave].opened;
 
 	switch (h->outcome) {
-	case OUTCOME_GOOD:
+	case STAND_GOOD:
 		snprintf(why, WHY_ROOM, "it has it%s%s", h->why[0] ? ", but " : "", h->why);
 		break;
-	case OUTCOME_BEGUN:
+	case STAND_BEGUN:
 		snprintf(why, WHY_ROOM, "it has begun: applied, and not confirmed yet");
 		break;
-	case OUTCOME_SILENT:
+	case STAND_SILENT:
 		snprintf(why, WHY_ROOM, "it is told since %s and has not answered; last heard of %s",
 		        v->run->plan->rollout->standing ? "the publication" : time_format(opened, since),
 		        h->said->last_seen ? time_format(h->said->last_seen, seen) : "never");
 		break;
-	case OUTCOME_FAILED:
-	case OUTCOME_REVERTED:
-		snprintf(why, WHY_ROOM, "it %s: %s", outcome_name(h->outcome),
+	case STAND_FAILED:
+	case STAND_REVERTED:
+		snprintf(why, WHY_ROOM, "it %s: %s", stand_name(h->outcome),
 		        h->why[0] ? h->why : "it does not say why");
 		break;
 	}
@@ -48,7 +48,7 @@ static const char *why_of(const struct view *v, const struct census_host *h, cha
 	const struct run *run = &v->run->run;
 	char text[RUN_TEXT_ROOM];
 
-	if (h->outcome != OUTCOME_SILENT || run_told(run, h->wave))
+	if (h->outcome != STAND_SILENT || run_told(run, h->wave))
 		return told_why(v, h, why);
 	if (run->state != RUN_RUNNING && run->state != RUN_DONE)
 		snprintf(why, WHY_ROOM, "the rollout is %s%s%s", run_state_name(run->state),
@@ -68,7 +68,7 @@ static int host_row(void *ctx, const struct census_host *h)
 	jsonw_int(v->w, "wave", (int64_t)h->wave + 1);
 	jsonw_string(v->w, "wave_state", wave_state_name(v->run->run.waves[h->wave].state));
 	jsonw_bool(v->w, "told", run_told(&v->run->run, h->wave));
-	jsonw_string(v->w, "outcome", outcome_name(h->outcome));
+	jsonw_string(v->w, "outcome", stand_name(h->outcome));
 	jsonw_string(v->w, "why", why_of(v, h, why));
 	return 0;
 }

@@ -103,7 +103,7 @@ static int failing_row(void *ctx, const struct census_host *h)
 	jsonw_object(w, NULL);
 	jsonw_string(w, "host", h->said->host);
 	jsonw_int(w, "wave", (int64_t)h->wave + 1);
-	jsonw_string(w, "outcome", outcome_name(h->outcome));
+	jsonw_string(w, "outcome", stand_name(h->outcome));
 	jsonw_string(w, "why", h->why);
 	if (h->said->excused)
 		jsonw_bool(w, "excused", true);

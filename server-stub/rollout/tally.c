@@ -21,28 +21,28 @@ static bool says_nothing(const char *code)
 	return one_of(code, codes);
 }
 
-enum outcome outcome_of(const struct host_said *h)
+enum stand stand_of(const struct host_said *h)
 {
 	static const char *const good[] = { "confirmed", "already", "removed", NULL };
 	static const char *const failed[] = { "failed", "degraded", NULL };
 
 	if (!h->at_serial)
-		return says_nothing(h->refusal) ? OUTCOME_SILENT : OUTCOME_FAILED;
+		return says_nothing(h->refusal) ? STAND_SILENT : STAND_FAILED;
 	if (one_of(h->result, good) || strcmp(h->state, "not_selected") == 0)
-		return OUTCOME_GOOD;
+		return STAND_GOOD;
 	if (one_of(h->result, failed))
-		return OUTCOME_FAILED;
+		return STAND_FAILED;
 	if (strcmp(h->result, "reverted") == 0)
-		return OUTCOME_REVERTED;
+		return STAND_REVERTED;
 	/* Known by its status only: the apply record is on its way, or retention took it. */
 	if (strcmp(h->state, "held") == 0)
-		return OUTCOME_FAILED;
+		return STAND_FAILED;
 	if (strcmp(h->state, "applied") == 0)
-		return OUTCOME_GOOD;
-	return OUTCOME_BEGUN;
+		return STAND_GOOD;
+	return STAND_BEGUN;
 }
 
-const char *outcome_name(enum outcome o)
+const char *stand_name(enum stand o)
 {
 	static const char *const names[] = { "silent", "begun", "good", "failed", "reverted" };
 
@@ -51,19 +51,19 @@ const char *outcome_name(enum outcome o)
 
 void tally_add(struct tally *t, const struct host_said *h)
 {
-	enum outcome o = outcome_of(h);
-	bool answered = o == OUTCOME_GOOD || o == OUTCOME_FAILED || o == OUTCOME_REVERTED;
+	enum stand o = stand_of(h);
+	bool answered = o == STAND_GOOD || o == STAND_FAILED || o == STAND_REVERTED;
 
 	t->hosts++;
 	t->answered += answered;
-	t->reached += answered || o == OUTCOME_BEGUN || h->online;
-	t->begun += o == OUTCOME_BEGUN;
-	t->good += o == OUTCOME_GOOD;
-	t->failed += o == OUTCOME_FAILED;
-	t->reverted += o == OUTCOME_REVERTED;
+	t->reached += answered || o == STAND_BEGUN || h->online;
+	t->begun += o == STAND_BEGUN;
+	t->good += o == STAND_GOOD;
+	t->failed += o == STAND_FAILED;
+	t->reverted += o == STAND_REVERTED;
 	/* Whoever never took it up has the others' trouble, not this rollout's. */
-	t->contested += o == OUTCOME_GOOD && h->contested;
-	t->drifted += o == OUTCOME_GOOD && h->drifted > 0;
+	t->contested += o == STAND_GOOD && h->contested;
+	t->drifted += o == STAND_GOOD && h->drifted > 0;
 }
 
 int64_t tally_of(const struct tally *t, enum gate g)

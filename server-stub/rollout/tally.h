@@ -11,12 +11,12 @@
 
 #include "policies/gates.h"
 
-enum outcome {
-	OUTCOME_SILENT,   /* has said nothing of it */
-	OUTCOME_BEGUN,    /* has it, not confirmed yet */
-	OUTCOME_GOOD,     /* has it, confirmed; or is not meant by the policy */
-	OUTCOME_FAILED,   /* could not apply it, or refused it */
-	OUTCOME_REVERTED, /* applied it and went back */
+enum stand {
+	STAND_SILENT,   /* has said nothing of it */
+	STAND_BEGUN,    /* has it, not confirmed yet */
+	STAND_GOOD,     /* has it, confirmed; or is not meant by the policy */
+	STAND_FAILED,   /* could not apply it, or refused it */
+	STAND_REVERTED, /* applied it and went back */
 };
 
 /* One host as the store tells of it; texts may be "". */
@@ -39,9 +39,9 @@ struct tally {
 };
 
 /* Refusals that tell of the repository on its way or of the host's clock, not of the policy, leave a host silent. */
-enum outcome outcome_of(const struct host_said *h);
+enum stand stand_of(const struct host_said *h);
 /* "silent", "begun", "good", "failed", "reverted". */
-const char *outcome_name(enum outcome o);
+const char *stand_name(enum stand o);
 /* Count one host. */
 void tally_add(struct tally *t, const struct host_said *h);
 /* The number that gate G is about. */

@@ -14,38 +14,35 @@ static void outcomes(void **state)
 	static const struct {
 		const char *remark;
 		struct host_said said;
-		enum outcome outcome;
+		enum stand outcome;
 	} rows[] = {
-		{ "confirmed", { true, "confirmed", "applied", "", false, 0, true }, OUTCOME_GOOD },
-		{ "had it already", { true, "already", "", "", false, 0, true }, OUTCOME_GOOD },
-		{ "a removal", { true, "removed", "", "", false, 0, true }, OUTCOME_GOOD },
-		{ "applied, and waits", { true, "applied", "unconfirmed", "", false, 0, true },
-		        OUTCOME_BEGUN },
-		{ "the kernel refused", { true, "failed", "held", "", false, 0, true }, OUTCOME_FAILED },
-		{ "could not go back either", { true, "degraded", "", "", false, 0, true }, OUTCOME_FAILED },
-		{ "went back", { true, "reverted", "held", "", false, 0, true }, OUTCOME_REVERTED },
-		{ "held, the record is on its way", { true, "", "held", "", false, 0, true },
-		        OUTCOME_FAILED },
+		{ "confirmed", { true, "confirmed", "applied", "", false, 0, true }, STAND_GOOD },
+		{ "had it already", { true, "already", "", "", false, 0, true }, STAND_GOOD },
+		{ "a removal", { true, "removed", "", "", false, 0, true }, STAND_GOOD },
+		{ "applied, and waits", { true, "applied", "unconfirmed", "", false, 0, true }, STAND_BEGUN },
+		{ "the kernel refused", { true, "failed", "held", "", false, 0, true }, STAND_FAILED },
+		{ "could not go back either", { true, "degraded", "", "", false, 0, true }, STAND_FAILED },
+		{ "went back", { true, "reverted", "held", "", false, 0, true }, STAND_REVERTED },
+		{ "held, the record is on its way", { true, "", "held", "", false, 0, true }, STAND_FAILED },
 		{ "applied, retention took the record", { true, "", "applied", "", false, 0, true },
-		        OUTCOME_GOOD },
-		{ "the policy is for others", { true, "", "not_selected", "", false, 0, true },
-		        OUTCOME_GOOD },
+		        STAND_GOOD },
+		{ "the policy is for others", { true, "", "not_selected", "", false, 0, true }, STAND_GOOD },
 		{ "an older serial is no answer", { false, "confirmed", "applied", "", false, 0, true },
-		        OUTCOME_SILENT },
-		{ "outside its ceiling", { false, "", "", "ceiling", false, 0, true }, OUTCOME_FAILED },
-		{ "two policies, one key", { false, "", "", "conflict", false, 0, true }, OUTCOME_FAILED },
-		{ "the mirror lags", { false, "", "", "untrusted", false, 0, true }, OUTCOME_SILENT },
-		{ "its wave closed there", { false, "", "", "window", false, 0, true }, OUTCOME_SILENT },
-		{ "its clock is off", { false, "", "", "clock", false, 0, true }, OUTCOME_SILENT },
+		        STAND_SILENT },
+		{ "outside its ceiling", { false, "", "", "ceiling", false, 0, true }, STAND_FAILED },
+		{ "two policies, one key", { false, "", "", "conflict", false, 0, true }, STAND_FAILED },
+		{ "the mirror lags", { false, "", "", "untrusted", false, 0, true }, STAND_SILENT },
+		{ "its wave closed there", { false, "", "", "window", false, 0, true }, STAND_SILENT },
+		{ "its clock is off", { false, "", "", "clock", false, 0, true }, STAND_SILENT },
 		{ "refused first, then took it", { true, "confirmed", "", "ceiling", false, 0, true },
-		        OUTCOME_GOOD },
+		        STAND_GOOD },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		enum outcome got = outcome_of(&rows[i].said);
+		enum stand got = stand_of(&rows[i].said);
 		if (got != rows[i].outcome)
-			fail_msg("%s: %s, not %s", rows[i].remark, outcome_name(got),
-			        outcome_name(rows[i].outcome));
+			fail_msg("%s: %s, not %s", rows[i].remark, stand_name(got),
+			        stand_name(rows[i].outcome));
 	}
 }
 
