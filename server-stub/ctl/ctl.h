@@ -93,7 +93,7 @@ int ctl_rollout_resume(struct ctl *c);
 int ctl_rollout_abort(struct ctl *c);
 int ctl_rollout_retry(struct ctl *c);
 int ctl_summary(struct ctl *c); /* cmd_status.c */
-int ctl_hosts(struct ctl *c); /* cmd_hosts.c */
+int ctl_hosts(struct ctl *c);   /* cmd_hosts.c */
 int ctl_host(struct ctl *c);
 int ctl_host_revoke(struct ctl *c);
 int ctl_sockets(struct ctl *c); /* cmd_sockets.c */
