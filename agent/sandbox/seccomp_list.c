@@ -48,7 +48,7 @@ const struct seccomp_rule seccomp_list[] = {
 	{ BOTH, ALLOW, SCMP_SYS(munmap), 0, { { 0 } } },
 	{ BOTH, ALLOW, SCMP_SYS(mremap), 0, { { 0 } } },
 	{ C, ALLOW, SCMP_SYS(mprotect), 1, { BITS(2, PROT_EXEC, 0) } },
-	{ C, ALLOW, SCMP_SYS(madvise), 0, { { 0 } } },
+	{ BOTH, ALLOW, SCMP_SYS(madvise), 1, { IS(2, MADV_DONTNEED) } },
 	{ BOTH, ALLOW, SCMP_SYS(memfd_create), 0, { { 0 } } },
 	/* open descriptors; fcntl never changes who gets a signal */
 	{ BOTH, ALLOW, SCMP_SYS(read), 0, { { 0 } } },
