@@ -141,7 +141,7 @@ const struct seccomp_rule seccomp_list[] = {
 #ifdef __SANITIZE_ADDRESS__
 	/* Not in what is shipped: the sanitizer's own calls. */
 	{ K, ALLOW, SCMP_SYS(mprotect), 1, { BITS(2, PROT_EXEC, 0) } },
-	{ K, ALLOW, SCMP_SYS(madvise), 0, { { 0 } } },
+	{ BOTH, ALLOW, SCMP_SYS(madvise), 0, { { 0 } } },
 	{ BOTH, ALLOW, SCMP_SYS(sigaltstack), 0, { { 0 } } },
 	{ BOTH, ALLOW, SCMP_SYS(sched_yield), 0, { { 0 } } },
 	{ BOTH, ALLOW, SCMP_SYS(readlink), 0, { { 0 } } },
