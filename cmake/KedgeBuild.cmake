@@ -50,7 +50,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_options(kedge-flags INTERFACE -fcf-protection)
 endif()
 target_link_options(kedge-flags INTERFACE
-  -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections -pie)
+  -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections
+  $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>)
 if(KEDGE_SANITIZE OR KEDGE_FUZZ)
   target_compile_options(kedge-flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(kedge-flags INTERFACE -fsanitize=address,undefined)
