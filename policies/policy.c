@@ -26,6 +26,11 @@ static const char *const modes[] = { [SETTING_ENFORCE] = "enforce",
 	[SETTING_LOCK] = "lock",
 	NULL };
 
+const char *setting_mode_name(enum setting_mode mode)
+{
+	return modes[mode];
+}
+
 bool policy_name_valid(const char *name)
 {
 	size_t len = strlen(name);
@@ -345,7 +350,7 @@ static void setting_print(const struct setting *s, struct jsonw *w)
 	}
 	jsonw_opt_string(w, "why", s->why);
 	if (s->mode != SETTING_ENFORCE)
-		jsonw_string(w, "mode", modes[s->mode]);
+		jsonw_string(w, "mode", setting_mode_name(s->mode));
 	if (s->required)
 		jsonw_bool(w, "required", true);
 	if (s->optional)

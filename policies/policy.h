@@ -82,6 +82,8 @@ const struct setting *policy_find(const struct policy *p, const struct name *n);
  * nothing is kept. KE_VALUE: S is no pattern, or N is not narrower than it; KE_DUPLICATE,
  * KE_TOOBIG, KE_NOMEM. */
 int setting_except(struct setting *s, const struct name *n, struct fault *f);
+/* "enforce", "monitor", ... as in documents and records; never NULL. */
+const char *setting_mode_name(enum setting_mode mode);
 /* Is N one of the N_EXCEPT keys and patterns in EXCEPT? */
 bool name_excepted(const struct name *except, size_t n_except, const struct name *n);
 /* Does S mean the key N: by its name, or as a pattern and not as an exception? */

@@ -32,10 +32,6 @@ void about_clear(struct keeper *k)
 
 static void policy_json(const struct keeper *k, const struct name *key, struct jsonw *w)
 {
-	static const char *const modes[] = { [SETTING_ENFORCE] = "enforce",
-		[SETTING_MONITOR] = "monitor",
-		[SETTING_AUDIT] = "audit",
-		[SETTING_LOCK] = "lock" };
 	const struct adopted *owner = resolve_owner(&k->adopted, &k->facts, key);
 	const struct setting *s = owner ? policy_holder(owner->policy, key) : NULL;
 	struct buf wanted = BUF_INIT(VALUE_MAX_LEN + 4);
@@ -49,7 +45,7 @@ static void policy_json(const struct keeper *k, const struct name *key, struct j
 	jsonw_int(w, "version", owner->version);
 	jsonw_int(w, "serial", owner->serial);
 	jsonw_int(w, "priority", owner->policy->priority);
-	jsonw_string(w, "mode", modes[s->mode]);
+	jsonw_string(w, "mode", setting_mode_name(s->mode));
 	buf_fmt(&wanted, "%s%s", bound_sign(s->bound), s->value);
 	jsonw_string(w, "wanted", buf_text(&wanted));
 	buf_free(&wanted);

@@ -17,13 +17,6 @@ static const char *const result_names[] = {
 	[APPLY_DEGRADED] = "degraded",
 };
 
-static const char *const mode_names[] = {
-	[SETTING_ENFORCE] = "enforce",
-	[SETTING_MONITOR] = "monitor",
-	[SETTING_AUDIT] = "audit",
-	[SETTING_LOCK] = "lock",
-};
-
 static const char *const source_names[] = {
 	[DRIFT_POLL] = "poll",
 	[DRIFT_FANOTIFY] = "fanotify",
@@ -160,7 +153,7 @@ void compose_drift(const struct drift *d, bool cmdline, struct buf *out)
 	value_write(&w, "wanted", d->wanted);
 	value_write(&w, "old", d->old);
 	value_write(&w, "new", d->new_value);
-	jsonw_string(&w, "mode", mode_names[d->mode]);
+	jsonw_string(&w, "mode", setting_mode_name(d->mode));
 	jsonw_string(&w, "action", drift_action_name(d->action));
 	jsonw_string(&w, "source", source_names[d->source]);
 	jsonw_string(&w, "policy", d->policy);

@@ -15,7 +15,7 @@ static void setting_text(struct buf *out, const struct setting *s)
 		buf_fmt(out, "%s%s%s", i ? " " : " (except ",
 		        name_dotted(&s->except[i], dotted, sizeof dotted), i + 1 == s->n_except ? ")" : "");
 	if (s->mode != SETTING_ENFORCE)
-		buf_fmt(out, " (%s)", policy_mode_text(s->mode));
+		buf_fmt(out, " (%s)", setting_mode_name(s->mode));
 	if (s->required)
 		buf_str(out, " (required)");
 	if (s->optional)
@@ -58,7 +58,7 @@ static void setting_json(struct jsonw *w, const char *name, const struct setting
 			jsonw_string(w, NULL, name_dotted(&s->except[i], dotted, sizeof dotted));
 		jsonw_array_end(w);
 	}
-	jsonw_string(w, "mode", policy_mode_text(s->mode));
+	jsonw_string(w, "mode", setting_mode_name(s->mode));
 	jsonw_bool(w, "required", s->required);
 	jsonw_bool(w, "optional", s->optional);
 	jsonw_object_end(w);

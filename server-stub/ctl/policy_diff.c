@@ -35,13 +35,3 @@ int policy_diff(const struct policy *a, const struct policy *b, struct policy_ch
 	*ret_n = n;
 	return KE_OK;
 }
-
-const char *policy_mode_text(enum setting_mode mode)
-{
-	static const char *const words[] = { [SETTING_ENFORCE] = "enforce",
-		[SETTING_MONITOR] = "monitor",
-		[SETTING_AUDIT] = "audit",
-		[SETTING_LOCK] = "lock" };
-
-	return words[mode];
-}

@@ -12,7 +12,5 @@ struct policy_change {
 /* The settings that differ between A and B in value, bound, exceptions, mode, or being required, by key; *RET is allocated (free()), its
  * settings belong to A and B. Remarks do not count. KE_NOMEM. */
 int policy_diff(const struct policy *a, const struct policy *b, struct policy_change **ret, size_t *ret_n);
-/* "enforce", "monitor", "audit", "lock" */
-const char *policy_mode_text(enum setting_mode mode);
 
 #endif

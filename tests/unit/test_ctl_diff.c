@@ -64,7 +64,7 @@ static void changes(void **state)
 	assert_null(list[1].after);
 	assert_string_equal(
 	        name_dotted(&list[1].before->name, dotted, sizeof dotted), "net.ipv4.tcp_fin_timeout");
-	assert_string_equal(policy_mode_text(list[2].after->mode), "audit");
+	assert_string_equal(setting_mode_name(list[2].after->mode), "audit");
 	assert_null(list[3].before);
 	free(list);
 	assert_int_equal(policy_diff(a, a, &list, &n), 0);
