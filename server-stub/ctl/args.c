@@ -66,6 +66,8 @@ const struct args_option args_options[] = {
 	{ "reverted", 0, "LIMIT", "halt when more hosts go back (5%)" },
 	{ "contested", 0, "LIMIT", "halt when on more hosts somebody insists on other values (5%)" },
 	{ "drifted", 0, "LIMIT", "halt when on more hosts keys are off (none)" },
+	{ "background", 0, "PERCENT%", "so many hosts fail whatever is rolled out (0.5%)" },
+	{ "excess", 0, "PERCENT%", "halt on harm to so many more, judged by chance, or none (3%)" },
 	{ "no-gates", 0, NULL, "waves open by time alone, nothing halts them" },
 	{ "watch", 0, NULL,
 	        "look again until nothing goes on; the exit code is 4 when something was halted" },

@@ -6,7 +6,7 @@
 #define SIGN "keys passphrase-file dry-run"
 #define WAVES                                                                                                \
 	"selector wave start serial standing remove why soak answered evidence failed reverted contested "   \
-	"drifted no-gates"
+	"drifted background excess no-gates"
 
 static const struct command commands[] = {
 	{ "repo init", ctl_repo_init, "DIR", 1, 1,
