@@ -79,7 +79,8 @@ int census_of(struct store *store, const struct board_run *r, int64_t now, int64
 		.version = plan ? plan->version : 0,
 		.serial = r->plan->serial,
 		.since = began(r, now),
-		.host = host };
+		.host = host,
+		.bare = plan && !plan->selector && !r->plan->meant };
 	int rc = store_said_list(store, &filter, said_row, &w, f);
 
 	/* A canary that is not enrolled (or is misspelt) is waited for, not passed over. */
