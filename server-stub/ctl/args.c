@@ -53,6 +53,8 @@ const struct args_option args_options[] = {
 	{ "selector", 0, "K=V,...", "only hosts with these labels" },
 	{ "wave", 0, "WAVE",
 	        "canary=ID,...[@AFTER[..BEFORE]] or PERCENT%[@AFTER[..BEFORE]]; once for each wave" },
+	{ "window", 0, "WINDOW",
+	        "only in these hours: [DAYS ]HH:MM-HH:MM in UTC, DAYS as mon-fri; once for each" },
 	{ "start", 0, "TIME", "when the first wave counts from (now)" },
 	{ "serial", 0, "N", "serial number (one more than the last)" },
 	{ "standing", 0, NULL, "for ever and for every selected host, without waves" },

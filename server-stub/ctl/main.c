@@ -5,7 +5,7 @@
 
 #define SIGN "keys passphrase-file dry-run"
 #define WAVES                                                                                                \
-	"selector wave start serial standing remove why soak answered evidence failed reverted contested "   \
+	"selector wave window start serial standing remove why soak answered evidence failed reverted contested "   \
 	"drifted background excess no-gates fleet allow-conflict"
 
 static const struct command commands[] = {
