@@ -366,8 +366,12 @@ int apply_confirm(struct engine *e, struct fault *f)
 		rc = fault_set(f, KE_NOENT, NULL, NULL, "no plan waits for its confirmation");
 		goto out;
 	}
+	uint64_t committed;
+	rc = engine_serial(e, &committed, f);
+	if (rc)
+		goto out;
 	/* Promoted already: an earlier confirmation was cut short. */
-	if (j->serial != engine_serial(e)) {
+	if (j->serial != committed) {
 		if (clock_boot_ms(e->clock) >= j->deadline_ms) {
 			rc = fault_set(f, KE_TIMEOUT, NULL, "the plan is undone at the next recovery",
 			        "the confirmation came too late");
