@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/engine/frame.h"
 #include "proto/buf.h"
@@ -193,6 +194,13 @@ int journal_read(const char *run_dir, struct journal **ret, struct fault *f)
 	else if (rc)
 		fault_set(f, rc, path, NULL, "%s", err_text(rc));
 	return rc;
+}
+
+bool journal_exists(const char *run_dir)
+{
+	char path[PATH_MAX];
+
+	return path_make(run_dir, path, NULL) == KE_OK && access(path, F_OK) == 0;
 }
 
 int journal_remove(const char *run_dir, struct fault *f)

@@ -23,10 +23,10 @@ struct sorter {
 	size_t n_couplers;
 };
 
-/* Does K's (first) number go up? */
+/* Does K's (first) number go up? Of a key that is planned: its old value is known. */
 static bool rises(const struct plan_key *k)
 {
-	return k->old && strtoll(k->wanted, NULL, 10) > strtoll(k->old, NULL, 10);
+	return strtoll(k->wanted, NULL, 10) > strtoll(k->old, NULL, 10);
 }
 
 static bool after_raised(const struct plan_key *k, const struct plan_key *other)
@@ -35,12 +35,12 @@ static bool after_raised(const struct plan_key *k, const struct plan_key *other)
 }
 
 /* A port range must never begin below ip_unprivileged_port_start: the start goes first when it falls, the range when the
- * start rises. So "after_raised" overrules "after". */
+ * start rises. So "after_raised" overrules "after". Of a K that waits_at_all(). */
 static bool waits_for(const struct plan_key *k, const struct plan_key *other)
 {
 	if (after_raised(k, other))
 		return true;
-	return k->knob && knob_list_matches(knob_after(k->knob), &other->name) && !after_raised(other, k);
+	return knob_list_matches(knob_after(k->knob), &other->name) && !after_raised(other, k);
 }
 
 static bool waits_at_all(const struct plan_key *k)
