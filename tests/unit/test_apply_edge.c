@@ -19,6 +19,8 @@ static void not_without_the_lock(void **state)
 	three_put(&w);
 	engine_unlock(w.e);
 	assert_int_equal(run(&w, NULL), KE_USAGE);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(w.plan->keys[i].outcome, OUTCOME_UNTOUCHED);
 	three_are_old(&w);
 	world_close(&w);
 }
@@ -91,6 +93,23 @@ static void what_cannot_be_read_is_refused(void **state)
 	assert_int_equal(w.plan->keys[0].outcome, OUTCOME_RESTORED);
 	world_close(&w);
 	free(huge);
+}
+
+/* What is read back is compared, not what was accepted. */
+static void what_reads_otherwise_goes_back(void **state)
+{
+	struct world w;
+	(void)state;
+
+	world_open(&w, three, false);
+	three_put(&w);
+	policy_force(w.policy, 1, "1  2"); /* a file keeps both blanks; read back they are one */
+	assert_int_equal(run(&w, NULL), KE_READBACK);
+	assert_int_equal(w.plan->keys[1].outcome, OUTCOME_MISMATCH);
+	assert_string_equal(w.plan->keys[1].got, "1 2");
+	assert_int_equal(mark(&w), ATTEMPT_REVERTED);
+	three_are_old(&w);
+	world_close(&w);
 }
 
 /* A key that nobody knows is compared as text. */
@@ -210,6 +229,28 @@ static void the_mark_comes_first(void **state)
 	assert_true(asprintf(&w.e->state_dir, "%s/file/state", w.t.dir) > 0);
 	assert_int_not_equal(run(&w, NULL), 0);
 	three_are_old(&w);
+	world_close(&w);
+}
+
+static void mark_is_confirmed(void *ctx, const struct name *n)
+{
+	(void)n;
+	assert_int_equal(mark(ctx), ATTEMPT_CONFIRMED);
+}
+
+/* A plan that was confirmed once is not on trial again: a crash while it is put right must not hold it. */
+static void a_confirmed_plan_keeps_its_mark(void **state)
+{
+	struct world w;
+	(void)state;
+
+	world_open(&w, three, false);
+	three_put(&w);
+	assert_int_equal(run(&w, NULL), 0);
+	tree_put(&w.t, "net/core/somaxconn", "77");
+	assert_int_equal(run(&w, &(struct apply_options){ .before_write = mark_is_confirmed, .ctx = &w }), 0);
+	assert_int_equal(w.plan->keys[1].outcome, OUTCOME_APPLIED);
+	three_are_new(&w);
 	world_close(&w);
 }
 
@@ -364,9 +405,11 @@ int main(void)
 		cmocka_unit_test(not_without_the_lock),
 		cmocka_unit_test(the_ceiling_is_asked_again),
 		cmocka_unit_test(what_cannot_be_read_is_refused),
+		cmocka_unit_test(what_reads_otherwise_goes_back),
 		cmocka_unit_test(unknown_keys_are_text),
 		cmocka_unit_test(coupled_keys_are_checked_last),
 		cmocka_unit_test(the_mark_comes_first),
+		cmocka_unit_test(a_confirmed_plan_keeps_its_mark),
 		cmocka_unit_test(a_damaged_mark_holds),
 		cmocka_unit_test(what_took_the_host_down_is_held),
 		cmocka_unit_test(a_deadline_beyond_time),

@@ -57,6 +57,12 @@ static void round_trip(void **state)
 	assert_int_equal(journal_write(t.dir, j, &f), 0);
 	assert_int_equal(journal_read(t.dir, &back, &f), 0);
 	same(j, back);
+	char path[PATH_MAX];
+	snprintf(path, sizeof path, "%s/%s", t.dir, JOURNAL_NAME);
+	assert_int_equal(file_replace(path, "kedge", 5, 0600, FILE_VOLATILE, &f), 0);
+	assert_int_equal(journal_read(t.dir, &(struct journal *){ NULL }, &f), KE_SYNTAX);
+	assert_string_equal(f.where, path);
+	assert_non_null(strstr(f.what, "torn"));
 	assert_int_equal(journal_remove(t.dir, &f), 0);
 	assert_int_equal(journal_read(t.dir, &(struct journal *){ NULL }, &f), KE_NOENT);
 	assert_int_equal(journal_remove(t.dir, &f), 0);

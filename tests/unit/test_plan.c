@@ -259,6 +259,7 @@ static void modes_and_required(void **state)
 	world_plan(&w, NULL);
 	assert_int_equal(w.plan->verdict, KE_UNSUPPORTED);
 	assert_int_equal(plan_fault(w.plan, &f), KE_UNSUPPORTED);
+	assert_non_null(strstr(f.what, "is required, but"));
 	assert_string_equal(f.where, "net.netfilter.nf_conntrack_max");
 	plan_free(w.plan);
 	w.keys[1].reason = REASON_REMOVED;
@@ -300,6 +301,9 @@ static void blocked_keys_refuse_the_plan(void **state)
 		assert_int_equal(w.plan->keys[0].reason, rows[i].reason);
 		assert_true(plan_empty(w.plan));
 		assert_int_equal(plan_fault(w.plan, &f), KE_CEILING);
+		assert_non_null(strstr(f.what, "may not be set"));
+		/* Only what the host's owner decided can be decided otherwise. */
+		assert_int_equal(strstr(f.todo, "ceiling file") != NULL, rows[i].reason == REASON_CEILING);
 		world_close(&w);
 		ceiling_free(c);
 	}

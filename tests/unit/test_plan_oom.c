@@ -39,10 +39,40 @@ static void no_plan_without_memory(void **state)
 	}
 }
 
+/* All that a setting may own goes with its policy. */
+static void policies_leave_nothing(void **state)
+{
+	static const struct host_row rows[] = { { "net.ipv4.conf.*.forwarding", "0", "0" },
+		{ NULL, NULL, NULL } };
+	const struct name except = name_of("net.ipv4.conf.eth0.forwarding");
+	struct world w;
+	(void)state;
+
+	size_t live = oom_live();
+	world_open(&w, rows);
+	struct setting *s = &w.policy->settings[0];
+	s->why = strdup("why");
+	s->held = strdup("1");
+	assert_int_equal(setting_except(s, &except, NULL), 0);
+	s->bound = BOUND_AT_LEAST;
+	s->release = true;
+	assert_true(setting_holds(s, "0"));
+	char *wanted = NULL;
+	s->bound = BOUND_NONE;
+	oom_arm(OOM_OWN, 1, false);
+	int rc = setting_wanted(s, "0", &wanted);
+	assert_true(oom_disarm());
+	assert_int_equal(rc, KE_NOMEM);
+	assert_null(wanted);
+	world_close(&w);
+	assert_int_equal(oom_live(), live);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_plan_without_memory),
+		cmocka_unit_test(policies_leave_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

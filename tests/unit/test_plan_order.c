@@ -20,6 +20,9 @@ static void orders_writes(void **state)
 		          { "net.ipv4.ip_unprivileged_port_start", "20000", "5000" } },
 		        "ip_unprivileged_port_start ip_local_port_range",
 		        "lower the start before the range" },
+		{ { { "net.ipv4.ip_local_port_range", "32768 60999", "9000 65000" },
+		          { "net.ipv4.ip_unprivileged_port_start", "9500", "8900" } },
+		        "ip_unprivileged_port_start ip_local_port_range", "whatever the digits" },
 		{ { { "net.ipv4.ip_unprivileged_port_start", "1024", "40000" },
 		          { "net.ipv4.ip_local_port_range", "32768 60999", "50000 60000" } },
 		        "ip_local_port_range ip_unprivileged_port_start",
@@ -232,6 +235,21 @@ static void only_what_is_enforced_joins(void **state)
 	world_close(&w);
 }
 
+/* Both names of the switch are one key: neither waits for itself. */
+static void no_key_is_its_own_coupler(void **state)
+{
+	static const struct host_row rows[] = { { "net.ipv4.conf.all.forwarding", "0", "1" },
+		{ "net.ipv4.tcp_sack", "1", "0" }, { NULL, NULL, NULL } };
+	struct world w;
+	(void)state;
+
+	world_open(&w, rows);
+	world_plan(&w, NULL);
+	assert_false(w.plan->keys[0].coupled);
+	assert_int_equal(w.plan->n_order, 2);
+	world_close(&w);
+}
+
 /* What joins the writes may change others along itself. */
 static void what_joins_draws_others_in(void **state)
 {
@@ -258,6 +276,7 @@ int main(void)
 		cmocka_unit_test(after_is_obeyed),
 		cmocka_unit_test(unknown_keys_keep_their_place),
 		cmocka_unit_test(only_what_is_enforced_joins),
+		cmocka_unit_test(no_key_is_its_own_coupler),
 		cmocka_unit_test(what_joins_draws_others_in),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
