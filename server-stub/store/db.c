@@ -33,7 +33,7 @@ int db_open(const struct db_driver *driver, const char *where, int busy_ms, enum
 	struct db *db = calloc(1, sizeof *db);
 
 	if (!db)
-		return fault_set(f, KE_NOMEM, where, NULL, "%s", "");
+		return fault_set(f, KE_NOMEM, "store", NULL, "%s", "");
 	db->driver = driver;
 	int rc = driver->open(where, busy_ms, role, &db->conn, f);
 	if (rc) {
