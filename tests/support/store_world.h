@@ -122,6 +122,12 @@ static inline void world_pg_close(struct world *w)
 			skip();                                                                              \
 	} while (0)
 
+#define WORLD_SQLITE_NOT(w)                                                                                  \
+	do {                                                                                                 \
+		if (!(w)->postgres)                                                                          \
+			skip();                                                                              \
+	} while (0)
+
 static inline void world_dir(struct world *w)
 {
 	const char *postgres = getenv("KEDGE_TEST_POSTGRES");
