@@ -2,6 +2,7 @@
 # on a port. Sourced.
 #   pg_make DIR            a new cluster and the database "kedge" in DIR, running; DIR/where: the connection string
 #   pg_up DIR  pg_down DIR start (again), waiting for recovery; stop
+#   pg_standby DIR FROM    a running copy of FROM in DIR, that FROM's commits wait for; pg_promote DIR: it is the primary
 #   pg_kill9 DIR           kill -9 of the postmaster and of all its processes
 #   pg_sql DIR SQL         run SQL, unaligned
 # shellcheck shell=bash
@@ -49,4 +50,18 @@ pg_kill9() {
 	# shellcheck disable=SC2086
 	kill -9 "$main" $children 2>/dev/null || true
 }
+pg_standby() {
+	local dir=$1 from=$2
+	mkdir -p "$dir"
+	chmod 0711 "$dir"
+	[ "$(id -u)" != 0 ] || chown nobody:nogroup "$dir"
+	pg_as "$dir" "$PG_BIN/pg_basebackup" -h "$from" -U kedge -D "$dir/data" -R -X stream -c fast --no-sync >"$dir/basebackup.log" 2>&1 ||
+		{ cat "$dir/basebackup.log" >&2; return 1; }
+	printf "unix_socket_directories = '%s'\nsynchronous_standby_names = ''\nwal_retrieve_retry_interval = 200ms\n" "$dir" >>"$dir/data/postgresql.conf"
+	pg_up "$dir" || return 1
+	pg_sql "$from" "ALTER SYSTEM SET synchronous_standby_names = '*'"
+	pg_sql "$from" 'SELECT pg_reload_conf()' >/dev/null
+	printf 'postgresql://kedge@/kedge?host=%s,%s\n' "$from" "$dir" >"$from/where"
+}
+pg_promote() { pg_as "$1" "$PG_BIN/pg_ctl" -D "$1/data" -w -t 30 -s promote; }
 pg_sql() { "$PG_BIN/psql" -h "$1" -U kedge -d "${3:-kedge}" -X -q -A -t -v ON_ERROR_STOP=1 -c "$2"; }

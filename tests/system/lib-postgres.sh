@@ -4,13 +4,13 @@
 
 . "$KEDGE_SRC/tests/support/postgres.sh"
 pg_there || { echo "PostgreSQL is not installed"; exit 77; }
-PG=$WORK/pg
+PG=$WORK/pg STANDBY=$WORK/standby
 declare -A SERVERS=()
 # shellcheck disable=SC2034
 URL_a=https://127.0.0.1:8441 URL_b=https://127.0.0.1:8442
 chmod 0711 "$WORK"
 # Also when the test fails: processes of PostgreSQL are not in $PIDS.
-trap 'pg_down "$PG"; finish' EXIT
+trap 'pg_down "$WORK/pg"; pg_down "$WORK/standby"; finish' EXIT
 
 cat >"$WORK/cli.conf" <<-CONF
 	[server]
