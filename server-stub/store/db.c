@@ -170,6 +170,16 @@ int db_run(struct db *db, const char *sql, const struct db_value *values, size_t
 	return rc;
 }
 
+int db_later(struct db *db, const char *sql, const struct db_value *values, size_t count)
+{
+	struct db_rows *rows;
+
+	if (!db->driver->later)
+		return db_run(db, sql, values, count, NULL);
+	int rc = stmt_get(db, sql, &rows);
+	return rc ? rc : db->driver->later(rows->stmt, values, count);
+}
+
 int db_number(struct db *db, const char *sql, const struct db_value *values, size_t count, int64_t *ret)
 {
 	struct db_rows *rows;

@@ -74,7 +74,9 @@ struct db_driver {
 	int (*prepare)(void *conn, const char *sql, void **ret);
 	void (*finalize)(void *stmt);
 	int (*bind)(void *stmt, const struct db_value *values,
-	        size_t count);   /* KE_STORE: wrong number of values */
+	        size_t count); /* KE_STORE: wrong number of values */
+	/* run a statement without rows; its error may come with a later one. NULL: there is nothing to gain */
+	int (*later)(void *stmt, const struct db_value *values, size_t count);
 	int (*step)(void *stmt); /* 1 a row, 0 the end, or a code */
 	void (*reset)(void *stmt);
 	int64_t (*number)(void *stmt, int column);
@@ -104,6 +106,9 @@ int db_check(struct db *db, struct fault *f);
 /* Run a statement that gives no rows. RET_CHANGES (may be NULL): rows touched. KE_EXIST: a unique row is there. SQL
  * must be a string that lives as long as the program: statements are cached by it. */
 int db_run(struct db *db, const char *sql, const struct db_value *values, size_t count, int64_t *ret_changes);
+/* The same inside a write transaction for a statement of which nothing is asked: its error may come with a later statement or
+ * with the commit. The values need not live longer than the call. */
+int db_later(struct db *db, const char *sql, const struct db_value *values, size_t count);
 /* Start a query. On 0 db_rows_end() must follow. */
 int db_query(
         struct db *db, const char *sql, const struct db_value *values, size_t count, struct db_rows **ret);

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARAMETERS_MAX 16
-#define FETCH_ROWS     "500"
+#define FETCH_ROWS "500"
 
 enum pg_type {
 	PG_BOOL = 16,
@@ -29,20 +28,37 @@ struct statement {
 	char name[16];
 	unsigned number, incarnation; /* of the connection that has it prepared; 0: none */
 	size_t parameters;
-	Oid types[PARAMETERS_MAX]; /* as prepared */
-	bool many;                 /* read through a cursor */
-	bool cursor;               /* it is open */
+	Oid types[PG_PARAMETERS_MAX]; /* as prepared */
+	bool many;                    /* read through a cursor */
+	bool cursor;                  /* it is open */
 	PGresult *result;
 	int row, rows; /* row: the one at hand, from 1 */
 };
 
 /* ---- transactions ---- */
 
-static int command(struct pg *pg, const char *sql)
+/* Run SQL behind what is under way. On 0 *RET is its result, for PQclear(). */
+static int run(struct pg *pg, const char *sql, PGresult **ret)
 {
+	if (pg->ways) {
+		int rc = pg_pipe_send_text(pg, sql), ended = pg_pipe_end(pg, rc ? NULL : ret);
+		return rc ? rc : ended;
+	}
 	PGresult *r = PQexec(pg->conn, sql);
 	ExecStatusType status = PQresultStatus(r);
-	int rc = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ? KE_OK : pg_failed(pg, r);
+	if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+		*ret = r;
+		return KE_OK;
+	}
+	int rc = pg_failed(pg, r);
+	PQclear(r);
+	return rc;
+}
+
+static int command(struct pg *pg, const char *sql)
+{
+	PGresult *r = NULL;
+	int rc = run(pg, sql, &r);
 
 	PQclear(r);
 	return rc;
@@ -79,9 +95,10 @@ static int pg_commit(void *conn)
 {
 	struct pg *pg = conn;
 
+	PGresult *r = NULL;
+
 	pg->warned = false;
-	PGresult *r = PQexec(pg->conn, "COMMIT");
-	int rc = PQresultStatus(r) == PGRES_COMMAND_OK ? KE_OK : pg_failed(pg, r);
+	int rc = run(pg, "COMMIT", &r);
 	if (!rc && strcmp(PQcmdStatus(r), "COMMIT") != 0) {
 		snprintf(pg->error, sizeof pg->error, "the transaction had failed before");
 		rc = KE_STORE;
@@ -102,6 +119,7 @@ static void pg_rollback(void *conn)
 
 	if (pg->open && connected(pg)) {
 		memcpy(words, pg->error, sizeof words); /* the caller may still ask for them */
+		pg_pipe_end(pg, NULL);
 		if (command(pg, "ROLLBACK")) {
 			PQfinish(pg->conn); /* the server ends it, then */
 			pg->conn = NULL;
@@ -207,14 +225,7 @@ static void pg_finalize(void *stmt)
 	free(s);
 }
 
-struct bound {
-	const char *values[PARAMETERS_MAX];
-	int lengths[PARAMETERS_MAX], formats[PARAMETERS_MAX];
-	uint64_t numbers[PARAMETERS_MAX];
-	Oid types[PARAMETERS_MAX];
-};
-
-static int values_bind(const struct db_value *values, size_t count, struct bound *b)
+static int values_bind(const struct db_value *values, size_t count, struct pg_bound *b)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct db_value *v = &values[i];
@@ -279,12 +290,15 @@ static int fetch(struct statement *s)
 	return result_take(s, PQexecParams(s->pg->conn, sql, 0, NULL, NULL, NULL, NULL, 1));
 }
 
-static int prepared_make(struct statement *s, const struct bound *b, size_t count)
+static int prepared_make(struct statement *s, const struct pg_bound *b, size_t count)
 {
 	if (s->incarnation == s->pg->incarnation)
 		return memcmp(s->types, b->types, count * sizeof b->types[0]) ? KE_STORE : KE_OK;
+	int rc = pg_pipe_end(s->pg, NULL); /* once for each statement and connection */
+	if (rc)
+		return rc;
 	PGresult *r = PQprepare(s->pg->conn, s->name, s->text, (int)count, b->types);
-	int rc = PQresultStatus(r) == PGRES_COMMAND_OK ? KE_OK : pg_failed(s->pg, r);
+	rc = PQresultStatus(r) == PGRES_COMMAND_OK ? KE_OK : pg_failed(s->pg, r);
 	PQclear(r);
 	if (rc)
 		return rc;
@@ -293,15 +307,30 @@ static int prepared_make(struct statement *s, const struct bound *b, size_t coun
 	return KE_OK;
 }
 
-static int execute(struct statement *s, const struct bound *b, size_t count)
+/* Behind what is under way, if anything is. */
+static int prepared_run(struct statement *s, const struct pg_bound *b, size_t count, PGresult **ret)
 {
 	struct pg *pg = s->pg;
+
+	if (pg->ways) {
+		int rc = pg_pipe_send(pg, s->name, b, count);
+		return rc ? rc : pg_pipe_end(pg, ret);
+	}
+	*ret = PQexecPrepared(pg->conn, s->name, (int)count, b->values, b->lengths, b->formats, 1);
+	return KE_OK;
+}
+
+static int execute(struct statement *s, const struct pg_bound *b, size_t count)
+{
+	struct pg *pg = s->pg;
+	PGresult *r = NULL;
 	int rc = prepared_make(s, b, count);
 
 	if (rc)
 		return rc;
-	rc = result_take(
-	        s, PQexecPrepared(pg->conn, s->name, (int)count, b->values, b->lengths, b->formats, 1));
+	rc = prepared_run(s, b, count, &r);
+	if (!rc)
+		rc = result_take(s, r);
 	if (rc)
 		return rc;
 	pg->changes = strtoll(PQcmdTuples(s->result), NULL, 10);
@@ -315,9 +344,9 @@ static int execute(struct statement *s, const struct bound *b, size_t count)
 static int pg_bind(void *stmt, const struct db_value *values, size_t count)
 {
 	struct statement *s = stmt;
-	struct bound b = { 0 };
+	struct pg_bound b = { 0 };
 
-	if (count != s->parameters || count > PARAMETERS_MAX)
+	if (count != s->parameters || count > PG_PARAMETERS_MAX)
 		return KE_STORE;
 	int rc = values_bind(values, count, &b);
 	if (rc)
@@ -330,6 +359,21 @@ static int pg_bind(void *stmt, const struct db_value *values, size_t count)
 	if (rc && alone && !connected(s->pg) && !(rc = pg_connect(s->pg)))
 		rc = execute(s, &b, count);
 	return rc;
+}
+
+static int pg_later(void *stmt, const struct db_value *values, size_t count)
+{
+	struct statement *s = stmt;
+	struct pg_bound b = { 0 };
+
+	if (count != s->parameters || count > PG_PARAMETERS_MAX)
+		return KE_STORE;
+	if (!s->pg->open || !s->pg->conn)
+		return pg_failed(s->pg, NULL);
+	int rc = values_bind(values, count, &b);
+	if (!rc)
+		rc = prepared_make(s, &b, count);
+	return rc ? rc : pg_pipe_send(s->pg, s->name, &b, count);
 }
 
 static int pg_step(void *stmt)
@@ -457,6 +501,7 @@ const struct db_driver db_postgres = {
 	.prepare = pg_prepare,
 	.finalize = pg_finalize,
 	.bind = pg_bind,
+	.later = pg_later,
 	.step = pg_step,
 	.reset = pg_reset,
 	.number = pg_number,

@@ -1,4 +1,4 @@
-/* postgres.h — what the two files of the PostgreSQL back-end share: one connection and its errors. Private to them.
+/* postgres.h — what the files of the PostgreSQL back-end share: one connection and its errors. Private to them.
  *
  * A connection is made again when it was lost, and only between transactions; `incarnation` counts, so that statements
  * know when the server has forgotten them.
@@ -18,10 +18,20 @@ struct pg {
 	bool reader;
 	int64_t retry_ms; /* monotonic clock: nobody knocks at a database that is away before this */
 	unsigned incarnation, statements;
+	unsigned ways;   /* statements under way whose answers were not read yet */
 	int64_t changes; /* rows touched by the last statement */
 	bool open;       /* inside BEGIN */
 	bool warned;     /* the server warned that a commit may not be as durable as asked for */
 	char error[320];
+};
+
+/* Values as libpq wants them, all binary. They point to what was bound and into `numbers`. */
+#define PG_PARAMETERS_MAX 16
+struct pg_bound {
+	const char *values[PG_PARAMETERS_MAX];
+	int lengths[PG_PARAMETERS_MAX], formats[PG_PARAMETERS_MAX];
+	uint64_t numbers[PG_PARAMETERS_MAX];
+	Oid types[PG_PARAMETERS_MAX];
 };
 
 /* Read the connection string WHERE; a password in it is refused. Connects to nothing. KE_USAGE, KE_NOMEM. */
@@ -33,5 +43,12 @@ int pg_connect(struct pg *pg);
 int pg_failed(struct pg *pg, const PGresult *result);
 /* Our code for SQLSTATE. */
 int pg_code(const char *sqlstate);
+
+/* Send a prepared statement without waiting for its answer; a command as the last before pg_pipe_end(). An error is this
+ * statement's or that of one before. */
+int pg_pipe_send(struct pg *pg, const char *name, const struct pg_bound *b, size_t count);
+int pg_pipe_send_text(struct pg *pg, const char *sql);
+/* Read all answers. The first error; else *RET_LAST (may be NULL) is the result of the last statement, for PQclear(). */
+int pg_pipe_end(struct pg *pg, PGresult **ret_last);
 
 #endif

@@ -232,6 +232,7 @@ int pg_connect(struct pg *pg)
 	PQfinish(pg->conn);
 	pg->conn = NULL;
 	pg->open = false;
+	pg->ways = 0;
 	if (now_ms() < pg->retry_ms) /* the words of the last try stand */
 		return KE_BUSY;
 	parameters_make(pg, &p);

@@ -35,8 +35,8 @@ struct store;
 /* ---- open and close ---- */
 
 struct store_config {
-	const char *where;    /* path of the SQLite file, made with mode 0600 when absent; or postgresql://... */
-	int busy_ms;          /* how long to wait for a lock held by another process; 0: 2000 */
+	const char *where; /* path of the SQLite file, made with mode 0600 when absent; or postgresql://... */
+	int busy_ms;       /* how long to wait for a lock held by another process; 0: 2000 */
 	unsigned commit_rows; /* group commit: at most so many records ... */
 	unsigned commit_ms;   /* ... or so many milliseconds, whichever comes first; 0: 200 and 20 */
 	unsigned queue_rows;  /* records that may wait; 0: 20000. A full queue answers KE_BUSY */
