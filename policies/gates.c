@@ -4,6 +4,12 @@
 
 #include <string.h>
 
+#include "policies/chance.h"
+
+/* Of the two errors: halting a good rollout, in one look (there are two a wave); letting a fault pass. */
+#define ALPHA 2e-5
+#define BETA  2e-4
+
 static const char *const names[GATE_COUNT + 1] = { [GATE_FAILED] = "failed",
 	[GATE_REVERTED] = "reverted",
 	[GATE_CONTESTED] = "contested",
@@ -16,7 +22,7 @@ const char *gate_name(enum gate g)
 
 struct gates gates_none(void)
 {
-	struct gates g = { 0 };
+	struct gates g = { .background = GATES_NO_LIMIT, .excess = GATES_NO_LIMIT };
 
 	for (size_t i = 0; i < GATE_COUNT; i++)
 		g.limits[i] = (struct gate_limit){ GATES_NO_LIMIT, GATES_NO_LIMIT };
@@ -33,6 +39,8 @@ struct gates gates_default(void)
 	g.limits[GATE_FAILED].share = 50;
 	g.limits[GATE_REVERTED].share = 50;
 	g.limits[GATE_CONTESTED].share = 50;
+	g.background = 5;
+	g.excess = 30;
 	return g;
 }
 
@@ -53,10 +61,22 @@ static int limit_parse(const struct place *gates, const char *name, struct gate_
 	return KE_OK;
 }
 
+static int harm_parse(const struct place *gates, struct gates *g, struct fault *f)
+{
+	static const char *const known[] = { "background", "excess", NULL };
+	struct place at;
+	int rc;
+
+	if ((rc = read_object(gates, "harm", &at, f)) || (rc = read_members(&at, known, f)) ||
+	        (rc = read_int(&at, "background", 0, GATES_HARM_MAX, &g->background, f)))
+		return rc;
+	return read_int(&at, "excess", 1, GATES_HARM_MAX, &g->excess, f);
+}
+
 int gates_parse(const struct place *at, struct gates *ret, struct fault *f)
 {
 	static const char *const known[] = { "soak", "answered", "evidence", "failed", "reverted",
-		"contested", "drifted", NULL };
+		"contested", "drifted", "harm", NULL };
 	struct gates g = gates_none();
 	int rc;
 
@@ -68,6 +88,8 @@ int gates_parse(const struct place *at, struct gates *ret, struct fault *f)
 	for (size_t i = 0; i < GATE_COUNT; i++)
 		if (read_has(at, names[i]) && (rc = limit_parse(at, names[i], &g.limits[i], f)))
 			return rc;
+	if (read_has(at, "harm") && (rc = harm_parse(at, &g, f)))
+		return rc;
 	*ret = g;
 	return KE_OK;
 }
@@ -82,7 +104,7 @@ bool gates_idle(const struct gates *g)
 	for (size_t i = 0; i < GATE_COUNT; i++)
 		if (limited(&g->limits[i]))
 			return false;
-	return !g->soak && !g->answered && !g->evidence;
+	return !g->soak && !g->answered && !g->evidence && g->background == GATES_NO_LIMIT;
 }
 
 void gates_print(const struct gates *g, struct jsonw *w)
@@ -102,6 +124,12 @@ void gates_print(const struct gates *g, struct jsonw *w)
 			jsonw_int(w, "hosts", l->hosts);
 		if (l->share != GATES_NO_LIMIT)
 			jsonw_int(w, "share", l->share);
+		jsonw_object_end(w);
+	}
+	if (g->background != GATES_NO_LIMIT) {
+		jsonw_object(w, "harm");
+		jsonw_int(w, "background", g->background);
+		jsonw_int(w, "excess", g->excess);
 		jsonw_object_end(w);
 	}
 	jsonw_object_end(w);
@@ -138,5 +166,49 @@ void gates_text(const struct gates *g, struct buf *out)
 			percent(out, l->share);
 		comma = ", ";
 	}
+	if (g->background != GATES_NO_LIMIT) {
+		buf_fmt(out, "%sharm of ", comma);
+		percent(out, g->excess);
+		buf_str(out, " over a background of ");
+		percent(out, g->background);
+		comma = ", ";
+	}
 	buf_str(out, *comma ? "\n" : "nothing\n");
+}
+
+/* ---- what chance explains ---- */
+
+double gates_background(const struct gates *g)
+{
+	return g->background == GATES_NO_LIMIT ? 0 : (double)g->background / 1000;
+}
+
+int64_t gates_most(double share, int64_t n)
+{
+	return chance_most(n, share, ALPHA);
+}
+
+int64_t gates_least(const struct gates *g, double share, int64_t n)
+{
+	int64_t least = chance_least(n, share + (double)g->excess / 1000, BETA);
+
+	return least >= 0 && chance_upto(n, share, least) < 0.5 ? -1 : least;
+}
+
+double gates_power(const struct gates *g, double share, int64_t n)
+{
+	const struct gate_limit *l = &g->limits[GATE_FAILED];
+	int64_t most = n;
+
+	if (g->background != GATES_NO_LIMIT) {
+		int64_t least = gates_least(g, gates_background(g), n);
+		most = gates_most(gates_background(g), n);
+		if (least >= 0 && least < most)
+			most = least;
+	}
+	if (l->hosts != GATES_NO_LIMIT && l->hosts < most)
+		most = l->hosts;
+	if (l->share != GATES_NO_LIMIT && n * l->share / 1000 < most)
+		most = n * l->share / 1000;
+	return chance_above(n, share, most);
 }

@@ -285,6 +285,20 @@ bool rollout_wave_of(const struct rollout *r, const char *host, size_t *ret)
 	return false;
 }
 
+bool rollout_fits(const struct rollout *r, const int64_t *counts, int64_t n)
+{
+	int64_t held = 0;
+
+	for (size_t i = 0; i < r->n_waves; i++) {
+		if (r->waves[i].n_canaries) /* named, not drawn */
+			continue;
+		held += counts[i];
+		if (held > 0 && (held - 1) * ROLLOUT_SHARE_ALL >= n * r->waves[i].share)
+			return false;
+	}
+	return true;
+}
+
 enum rollout_gate rollout_gate(const struct rollout *r, const char *host, int64_t now, size_t *ret_wave)
 {
 	size_t i;

@@ -71,6 +71,10 @@ unsigned rollout_place(const unsigned char salt[ROLLOUT_SALT_LEN], const char *h
 /* The index of HOST's wave in *RET; 0 for a standing rollout. false: no wave holds it. The selector is not looked at. */
 bool rollout_wave_of(const struct rollout *r, const char *host, size_t *ret);
 
+/* Do the waves hold no more of a fleet of N hosts than their shares say? COUNTS has the number of hosts of each wave. The hash
+ * order is a draw: 5 % of 10,000 hosts are 500 give or take 22, by the salt. Who knows the fleet draws salts until it fits. */
+bool rollout_fits(const struct rollout *r, const int64_t *counts, int64_t n);
+
 enum rollout_gate {
 	ROLLOUT_OPEN,    /* adopt it now */
 	ROLLOUT_WAITS,   /* the host's wave is not open yet */

@@ -7,7 +7,8 @@
 struct walk {
 	const struct board_run *run;
 	struct census *census;
-	int64_t heard;    /* hosts heard from since are online */
+	int64_t now, poll;
+	int64_t opened_last;
 	int64_t canaries; /* named hosts that are enrolled */
 };
 
@@ -15,6 +16,17 @@ struct walk {
 static int64_t began(const struct board_run *r, int64_t now)
 {
 	return r->run.n_waves && r->run.waves[0].opened ? r->run.waves[0].opened : now;
+}
+
+/* When a wave was last opened. */
+static int64_t opened_last(const struct run *run, int64_t now)
+{
+	int64_t last = 0;
+
+	for (size_t i = 0; i < run->n_waves; i++)
+		if (run->waves[i].opened > last)
+			last = run->waves[i].opened;
+	return last ? last : now;
 }
 
 static const char *why_of(const struct store_said *said, enum stand o, bool at_serial)
@@ -40,15 +52,13 @@ static int said_row(void *ctx, const struct store_said *said)
 		w->canaries++;
 	if (!meant)
 		return 0;
-	int64_t opened = run->waves[wave].opened;
 	struct host_said h = { .at_serial = said->serial == w->run->plan->serial,
 		.result = said->result,
 		.state = said->state,
 		.refusal = said->refusal,
 		.contested = said->contested && !said->excused,
-		.drifted = said->excused ? 0 : said->drifted,
-		.online = said->last_seen &&
-		          (said->last_seen >= w->heard || (opened && said->last_seen >= opened)) };
+		.drifted = said->excused ? 0 : said->drifted };
+	said_heard(&h, said->last_seen, run->waves[wave].opened, w->opened_last, w->now, w->poll);
 	struct census_host c = { .said = said, .wave = wave, .outcome = stand_of(&h) };
 	c.fails = c.outcome == STAND_FAILED || c.outcome == STAND_REVERTED ||
 	          (c.outcome == STAND_GOOD && (h.contested || h.drifted > 0));
@@ -62,12 +72,15 @@ int census_of(struct store *store, const struct board_run *r, int64_t now, int64
         struct census *c, struct fault *f)
 {
 	const struct rollout *plan = r->plan->rollout;
-	struct walk w = { .run = r, .census = c, .heard = now - 3 * poll };
+	struct walk w = {
+		.run = r, .census = c, .now = now, .poll = poll, .opened_last = opened_last(&r->run, now)
+	};
 	const struct store_said_filter filter = { .policy = r->policy,
 		.version = plan ? plan->version : 0,
 		.serial = r->plan->serial,
 		.since = began(r, now),
-		.host = host };
+		.host = host,
+		.bare = plan && !plan->selector && !r->plan->meant };
 	int rc = store_said_list(store, &filter, said_row, &w, f);
 
 	/* A canary that is not enrolled (or is misspelt) is waited for, not passed over. */

@@ -73,6 +73,8 @@ static int list_row(void *ctx, const struct store_host *h)
 		return 0;
 	jsonw_object(v->w, NULL);
 	host_write(v->w, h, v->now, v->poll);
+	if (h->status_time)
+		jsonw_raw(v->w, "facts", h->facts, strlen(h->facts));
 	jsonw_object_end(v->w);
 	return 0;
 }

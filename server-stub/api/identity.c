@@ -41,27 +41,16 @@ static enum http_role role_of(const struct settings *s, const char *name)
 	return HTTP_ROLE_NONE;
 }
 
-struct standing {
-	int64_t issued;
-	bool good;
-};
-
 /* A certificate from before the host's last enrolment is out: whoever enrols a host again may do so because its key was
  * stolen. */
-static int standing_row(void *ctx, const struct store_host *h)
-{
-	struct standing *s = ctx;
-
-	s->good = strcmp(h->state, "revoked") != 0 && s->issued >= h->created;
-	return 0;
-}
-
 static int host_check(struct api *api, const char *id, const struct http_peer *peer)
 {
-	struct standing s = { .issued = peer->not_before + PROFILE_BACKDATE };
-	int rc = store_host_get(api->store, id, standing_row, &s, NULL);
+	bool revoked = true;
+	int64_t created = 0;
+	int rc = store_host_standing(api->store, id, &revoked, &created, NULL);
+	bool good = !rc && !revoked && peer->not_before + PROFILE_BACKDATE >= created;
 
-	return rc == KE_NOENT || (!rc && !s.good) ? KE_FORBIDDEN : rc;
+	return rc == KE_NOENT || (!rc && !good) ? KE_FORBIDDEN : rc;
 }
 
 int api_identify(void *app, const struct http_peer *peer, struct http_identity *ret)

@@ -3,6 +3,7 @@
  * hosts reported them for exactly that serial; "elsewhere" are enrolled hosts that have not said anything of it. Answers
  * operators. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server-stub/api/api_in.h"
@@ -10,35 +11,59 @@
 
 #define FAILING_MAX 100
 
-struct counts {
-	struct jsonw *w;
-	const char *policy;
+/* How many hosts stand where, asked once for all that is told of it. */
+struct count {
+	char policy[65], result[32];
 	int64_t serial;
-	uint64_t told;
+	uint64_t hosts;
+};
+struct counts {
+	struct count *rows; /* owned */
+	size_t n;
 };
 
 static int count_row(void *ctx, const struct store_rollout_count *r)
 {
 	struct counts *c = ctx;
+	struct count *more =
+	        c->n & (c->n - 1) ? c->rows : realloc(c->rows, (c->n ? 2 * c->n : 1) * sizeof *more);
 
-	if (r->serial != c->serial || strcmp(r->policy, c->policy) != 0)
-		return 0;
-	c->told += r->hosts;
-	jsonw_int(c->w, r->result[0] ? r->result : "pending", (int64_t)r->hosts);
+	if (!more)
+		return KE_NOMEM;
+	c->rows = more;
+	struct count *at = &c->rows[c->n++];
+	*at = (struct count){ .serial = r->serial, .hosts = r->hosts };
+	snprintf(at->policy, sizeof at->policy, "%s", r->policy);
+	snprintf(at->result, sizeof at->result, "%s", r->result[0] ? r->result : "pending");
 	return 0;
 }
 
-static int counts_write(
-        struct api *api, struct jsonw *w, const struct board_run *r, uint64_t fleet, struct fault *f)
+static void counts_write(const struct counts *c, struct jsonw *w, const struct board_run *r, uint64_t fleet)
 {
-	struct counts c = { .w = w, .policy = r->policy, .serial = r->plan->serial };
+	uint64_t told = 0;
 
 	jsonw_object(w, "hosts");
-	int rc = store_rollout_counts(api->store, r->policy, count_row, &c, f);
+	for (size_t i = 0; i < c->n; i++)
+		if (c->rows[i].serial == r->plan->serial && strcmp(c->rows[i].policy, r->policy) == 0) {
+			told += c->rows[i].hosts;
+			jsonw_int(w, c->rows[i].result, (int64_t)c->rows[i].hosts);
+		}
 	jsonw_object_end(w);
-	jsonw_int(w, "told", (int64_t)c.told);
-	jsonw_int(w, "elsewhere", fleet > c.told ? (int64_t)(fleet - c.told) : 0);
-	return rc;
+	jsonw_int(w, "told", (int64_t)told);
+	jsonw_int(w, "elsewhere", fleet > told ? (int64_t)(fleet - told) : 0);
+}
+
+static void serials_write(const struct counts *c, struct jsonw *w)
+{
+	jsonw_array(w, "standing_at");
+	for (size_t i = 0; i < c->n; i++) {
+		jsonw_object(w, NULL);
+		jsonw_int(w, "serial", c->rows[i].serial);
+		jsonw_string(w, "result", c->rows[i].result);
+		jsonw_int(w, "hosts", (int64_t)c->rows[i].hosts);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
 }
 
 /* ---- waves ---- */
@@ -133,8 +158,8 @@ static int waves_write(struct api *api, struct jsonw *w, const struct board_run 
 	return rc;
 }
 
-static int rollout_write(
-        struct api *api, struct jsonw *w, const struct board_run *r, uint64_t fleet, struct fault *f)
+static int rollout_write(struct api *api, struct jsonw *w, const struct board_run *r,
+        const struct counts *counts, uint64_t fleet, struct fault *f)
 {
 	const struct rollout *plan = r->plan->rollout;
 	int rc;
@@ -153,29 +178,17 @@ static int rollout_write(
 			jsonw_time(w, "since", r->run.since);
 		gates_print(&plan->gates, w);
 	}
-	rc = counts_write(api, w, r, fleet, f);
-	if (!rc)
-		rc = waves_write(api, w, r, f);
+	counts_write(counts, w, r, fleet);
+	rc = waves_write(api, w, r, f);
 	jsonw_object_end(w);
 	return rc;
-}
-
-static int earlier_row(void *ctx, const struct store_rollout_count *r)
-{
-	struct jsonw *w = ctx;
-
-	jsonw_object(w, NULL);
-	jsonw_int(w, "serial", r->serial);
-	jsonw_string(w, "result", r->result[0] ? r->result : "pending");
-	jsonw_int(w, "hosts", (int64_t)r->hosts);
-	jsonw_object_end(w);
-	return 0;
 }
 
 /* The rollouts of all policies (POLICY NULL), or of one with every serial that hosts stand at. */
 static int rollouts_write(struct api *api, struct jsonw *w, const char *policy, struct fault *f)
 {
 	struct board *b = NULL;
+	struct counts counts = { 0 };
 	struct store_summary sum;
 	bool found = !policy;
 	int rc = board_hold(api, &b, f);
@@ -183,22 +196,22 @@ static int rollouts_write(struct api *api, struct jsonw *w, const char *policy, 
 	if (!rc)
 		rc = store_summary(api->store, &sum, f);
 	if (!rc)
+		rc = store_rollout_counts(api->store, policy, count_row, &counts, f);
+	if (!rc)
 		jsonw_int(w, "generation", b->news.generation);
 	jsonw_array(w, "rollouts");
 	for (size_t i = 0; !rc && i < b->catalogue->n; i++) {
 		if (policy && strcmp(policy, b->newest[i].policy) != 0)
 			continue;
 		found = true;
-		rc = rollout_write(api, w, &b->newest[i], sum.enrolled + sum.forked, f);
+		rc = rollout_write(api, w, &b->newest[i], &counts, sum.enrolled + sum.forked, f);
 	}
 	jsonw_array_end(w);
 	if (!rc && !found)
 		rc = fault_set(f, KE_NOENT, policy, NULL, "no rollout of it is published");
-	if (!rc && policy) {
-		jsonw_array(w, "standing_at");
-		rc = store_rollout_counts(api->store, policy, earlier_row, w, f);
-		jsonw_array_end(w);
-	}
+	if (!rc && policy)
+		serials_write(&counts, w);
+	free(counts.rows);
 	if (b)
 		board_let(api, b);
 	return rc;

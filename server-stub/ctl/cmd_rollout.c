@@ -7,15 +7,22 @@
 
 #include <sys/random.h>
 
+#include <cJSON.h>
+
 #include "policies/policy.h"
 #include "proto/assignment.h"
 #include "proto/fileio.h"
 #include "proto/jsonw.h"
+#include "server-stub/ctl/ask.h"
 #include "server-stub/ctl/cmd_repo.h"
 #include "server-stub/ctl/gate_args.h"
+#include "server-stub/ctl/outlook.h"
+#include "server-stub/ctl/rivals.h"
 #include "server-stub/ctl/waves.h"
 
-#define PATH_ROOM (POLICY_NAME_MAX + 48)
+#define PATH_ROOM    (POLICY_NAME_MAX + 48)
+#define FLEET_MAX    1000000
+#define CANARIES_MAX 100
 
 static int no_memory(struct fault *f)
 {
@@ -194,6 +201,49 @@ static int compose_finish(const struct ctl *c, const struct depot *d, struct rol
 	return rc;
 }
 
+/* ---- the fleet ---- */
+
+static int draw(void *bytes, size_t len)
+{
+	return getrandom(bytes, len, 0) == (ssize_t)len ? 0 : -1;
+}
+
+/* --fleet, --canaries: ask the server for its hosts, and take a salt by which no wave holds more of them than its share. */
+static int take_fleet(struct ctl *c, struct rollout *r, struct outlook *ret, struct fault *f)
+{
+	struct client *client = NULL;
+	struct cJSON *rows = NULL;
+
+	if (r->standing || (!args_has(&c->args, "fleet") && !args_has(&c->args, "canaries")))
+		return KE_OK;
+	int rc = client_open(&c->config, c->clock, &client, f);
+	if (!rc)
+		rc = ask_rows(client, "/v1/hosts", "hosts", "after", FLEET_MAX, &rows, f);
+	client_close(client);
+	if (!rc)
+		rc = outlook_read(rows, r, ret, f);
+	cJSON_Delete(rows);
+	return rc ? rc : outlook_salt(ret, r, draw, f);
+}
+
+static int fleet_text(struct ctl *c, const struct rollout *r, const struct outlook *o, struct fault *f)
+{
+	const char *text = args_value(&c->args, "canaries");
+	int64_t n = 0;
+	int rc = text ? args_int(text, 1, CANARIES_MAX, &n, f) : KE_OK;
+
+	if (rc) {
+		fault_at(f, "--canaries");
+		return rc;
+	}
+	if (!o->hosts || c->json)
+		return KE_OK;
+	outlook_text(o, r, &c->out);
+	if (n)
+		outlook_canaries(o, r, (size_t)n, &c->out);
+	return KE_OK;
+}
+
 /* ---- writing ---- */
 
 static void told(struct ctl *c, const struct rollout *r)
@@ -260,6 +310,7 @@ static int rollout_run(struct ctl *c, bool plan,
         int (*make)(const struct ctl *c, const struct depot *d, struct rollout *r, struct fault *f))
 {
 	struct rollout *r = calloc(1, sizeof *r);
+	struct outlook fleet = { 0 };
 	struct work w = { .ctl = c };
 	struct fault f = { 0 };
 	char *text = NULL;
@@ -271,15 +322,21 @@ static int rollout_run(struct ctl *c, bool plan,
 		          : work_begin(c, c->args.words[0], &w, &f);
 	if (!rc)
 		rc = make(c, w.depot, r, &f);
+	if (!rc && !args_has(&c->args, "allow-conflict"))
+		rc = rivals_check(w.depot, r, &f);
+	if (!rc)
+		rc = take_fleet(c, r, &fleet, &f);
 	if (!rc)
 		rc = print_checked(r, &text, &len, &f);
 	if (!rc && plan) {
 		buf_bytes(&c->out, text, len);
 		if (!c->json)
 			told(c, r);
-	} else if (!rc) {
-		rc = sign(&w, r, text, len, &f);
+		rc = fleet_text(c, r, &fleet, &f);
+	} else if (!rc && !(rc = sign(&w, r, text, len, &f))) {
+		rc = fleet_text(c, r, &fleet, &f);
 	}
+	outlook_clear(&fleet);
 	work_end(&w);
 	if (!rc && !w.pending && args_has(&c->args, "publish") &&
 	        !(rc = repo_send(c, c->args.words[0], NULL, &f)) && !c->json)

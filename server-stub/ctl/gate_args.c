@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *const options[] = { "soak", "answered", "evidence", "failed", "reverted", "contested",
-	"drifted", "no-gates", NULL };
+	"drifted", "background", "excess", "no-gates", NULL };
 
 bool gate_args_any(const struct args *a)
 {
@@ -66,6 +66,19 @@ static int limit(const char *text, struct gate_limit *ret, struct fault *f)
 	return rc;
 }
 
+/* "3%", or "none": nothing is judged by chance. */
+static int excess(const char *text, struct gates *g, struct fault *f)
+{
+	if (strcmp(text, "none") == 0) {
+		g->background = g->excess = GATES_NO_LIMIT;
+		return KE_OK;
+	}
+	int rc = per_mille(text, strlen(text), GATES_HARM_MAX, &g->excess, f);
+	return !rc && !g->excess ? fault_set(f, KE_USAGE, NULL, "write none to judge nothing by chance",
+	                                   "0 %% is no excess")
+	                         : rc;
+}
+
 static int one(const struct args *a, const char *name, struct gates *g, struct fault *f)
 {
 	const char *text = args_value(a, name);
@@ -82,6 +95,10 @@ static int one(const struct args *a, const char *name, struct gates *g, struct f
 	} else if (strcmp(name, "evidence") == 0) {
 		rc = args_int(text, 0, GATES_EVIDENCE_MAX, &g->evidence, f);
 	}
+	if (strcmp(name, "background") == 0)
+		rc = per_mille(text, strlen(text), GATES_HARM_MAX, &g->background, f);
+	if (strcmp(name, "excess") == 0)
+		rc = excess(text, g, f);
 	for (enum gate i = 0; i < GATE_COUNT; i++)
 		if (strcmp(name, gate_name(i)) == 0)
 			rc = limit(text, &g->limits[i], f);

@@ -6,7 +6,7 @@
 #define SIGN "keys passphrase-file dry-run"
 #define WAVES                                                                                                \
 	"selector wave start serial standing remove why soak answered evidence failed reverted contested "   \
-	"drifted no-gates"
+	"drifted background excess no-gates fleet allow-conflict"
 
 static const struct command commands[] = {
 	{ "repo init", ctl_repo_init, "DIR", 1, 1,
@@ -45,7 +45,7 @@ static const struct command commands[] = {
 	{ "policy diff", ctl_policy_diff, "A B", 2, 2, "", "what differs between two policies, by meaning" },
 	{ "policy publish", ctl_policy_publish, "DIR FILE", 2, 2, SIGN " role publish",
 	        "sign a policy document into the repository as policies/NAME/VERSION.json" },
-	{ "rollout plan", ctl_rollout_plan, "DIR POLICY [VERSION]", 2, 3, WAVES,
+	{ "rollout plan", ctl_rollout_plan, "DIR POLICY [VERSION]", 2, 3, WAVES " canaries",
 	        "print what rollout start would sign" },
 	{ "rollout start", ctl_rollout_start, "DIR POLICY [VERSION]", 2, 3, SIGN " " WAVES " role publish",
 	        "sign the plan that brings a policy to hosts, wave by wave" },

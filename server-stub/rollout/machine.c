@@ -98,7 +98,8 @@ static bool closed(const struct rollout *r, size_t wave, int64_t now)
 /* ---- deciding ---- */
 
 /* Wave I is the first that waits; may it open? */
-static enum decision open_next(const struct rollout *r, size_t i, int64_t now, struct run *run)
+static enum decision open_next(
+        const struct rollout *r, const struct tally *waves, size_t i, int64_t now, struct run *run)
 {
 	char time[TIME_TEXT_ROOM];
 
@@ -110,6 +111,10 @@ static enum decision open_next(const struct rollout *r, size_t i, int64_t now, s
 		snprintf(run->reason, sizeof run->reason,
 		        "wave %zu closed at %s before it could open: a new serial is needed", i + 1,
 		        time_format(r->start + r->waves[i].opens_before, time));
+		enter(run, RUN_HALTED, now);
+		return DECIDE_HALT;
+	}
+	if (i && gates_doubtful(&r->gates, run, waves, run->reason)) {
 		enter(run, RUN_HALTED, now);
 		return DECIDE_HALT;
 	}
@@ -143,7 +148,8 @@ enum decision run_next(
 {
 	if (run->state != RUN_RUNNING || r->standing)
 		return DECIDE_NOTHING;
-	if (gates_broken(&r->gates, run, waves, run->reason)) {
+	if (gates_broken(&r->gates, run, waves, run->reason) ||
+	        gates_harmed(&r->gates, run, waves, run->reason)) {
 		enter(run, RUN_HALTED, now);
 		return DECIDE_HALT;
 	}
@@ -152,7 +158,7 @@ enum decision run_next(
 		if (run->waves[i].state == WAVE_OPEN)
 			return settle(r, &waves[i], i, now, run);
 		if (run->waves[i].state == WAVE_WAITS)
-			return open_next(r, i, now, run);
+			return open_next(r, waves, i, now, run);
 	}
 	if (now < run->waves[run->n_waves - 1].settled + r->gates.soak)
 		return DECIDE_NOTHING;

@@ -74,6 +74,13 @@ const char *run_waits_for(const struct rollout *r, const struct run *run, const 
  * were good. Looks at waves that have been opened. */
 bool gates_broken(const struct gates *g, const struct run *run, const struct tally *waves,
         char reason[RUN_REASON_ROOM]);
+/* Do more hosts fail than chance explains ("harm" of gates.h)? Looks at each opened wave and at all of them together. Lost hosts
+ * are judged against those of the waves that still wait, over the same minutes; when too few wait, not at all. */
+bool gates_harmed(const struct gates *g, const struct run *run, const struct tally *waves,
+        char reason[RUN_REASON_ROOM]);
+/* Could a fault still hide among the hosts of the opened waves, though they are enough to tell? */
+bool gates_doubtful(const struct gates *g, const struct run *run, const struct tally *waves,
+        char reason[RUN_REASON_ROOM]);
 /* How many hosts must have answered for the wave to be settled; of a wave that is meant for nobody: none. */
 int64_t gates_needed(const struct gates *g, const struct tally *t);
 

@@ -49,14 +49,26 @@ const char *stand_name(enum stand o)
 	return names[o];
 }
 
+void said_heard(struct host_said *h, int64_t last_seen, int64_t opened, int64_t opened_last, int64_t now,
+        int64_t poll)
+{
+	h->quiet = last_seen < now - 3 * poll;
+	h->online = last_seen && (!h->quiet || (opened && last_seen >= opened));
+	h->watched = last_seen && last_seen >= opened_last - 3 * poll;
+}
+
 void tally_add(struct tally *t, const struct host_said *h)
 {
 	enum stand o = stand_of(h);
 	bool answered = o == STAND_GOOD || o == STAND_FAILED || o == STAND_REVERTED;
 
+	bool lost = h->watched && h->quiet && o != STAND_FAILED && o != STAND_REVERTED;
+
 	t->hosts++;
+	t->watched += h->watched;
+	t->lost += lost;
 	t->answered += answered;
-	t->reached += answered || o == STAND_BEGUN || h->online;
+	t->reached += answered || o == STAND_BEGUN || h->online || lost;
 	t->begun += o == STAND_BEGUN;
 	t->good += o == STAND_GOOD;
 	t->failed += o == STAND_FAILED;

@@ -28,6 +28,8 @@ struct host_said {
 	bool contested;      /* somebody there insists on another value since the rollout began */
 	int64_t drifted;     /* keys that were off by its last status */
 	bool online;         /* heard from lately, or since the rollout began */
+	bool watched; /* was there when the last wave opened: had then been heard from lately, or has been since */
+	bool quiet; /* not heard from for three polls */
 };
 
 struct tally {
@@ -36,12 +38,18 @@ struct tally {
 	int64_t reached;  /* of them: online, or answered */
 	int64_t answered; /* of them: good, failed or reverted */
 	int64_t begun, good, failed, reverted, contested, drifted;
+	int64_t watched,
+	        lost; /* were there when the last wave opened; of them, silent now, and not counted as failing */
 };
 
 /* Refusals that tell of the repository on its way or of the host's clock, not of the policy, leave a host silent. */
 enum stand stand_of(const struct host_said *h);
 /* "silent", "begun", "good", "failed", "reverted". */
 const char *stand_name(enum stand o);
+/* Fill online, watched and quiet of H. LAST_SEEN: when it was heard from last, 0 never; OPENED: when its wave was, 0 not yet;
+ * OPENED_LAST: when any wave was, the last time; POLL: seconds after which a host that is there asks again. */
+void said_heard(struct host_said *h, int64_t last_seen, int64_t opened, int64_t opened_last, int64_t now,
+        int64_t poll);
 /* Count one host. */
 void tally_add(struct tally *t, const struct host_said *h);
 /* The number that gate G is about. */

@@ -78,6 +78,7 @@ struct store_said_filter {
 	int64_t version, serial;
 	int64_t since;    /* server's time from which refusals and contested keys count */
 	const char *host; /* only this one; NULL: all that are not revoked, by id */
+	bool bare;        /* kernel and facts are not wanted: "" */
 };
 int store_said_list(struct store *s, const struct store_said_filter *filter,
         int (*row)(void *ctx, const struct store_said *said), void *ctx, struct fault *f);

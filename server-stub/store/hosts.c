@@ -135,6 +135,36 @@ int store_host_list(struct store *s, const struct store_host_filter *filter,
 	        DB_ARGS(DB_T(after), DB_T(filter->state), DB_I(filter->limit)), &w, &found, f);
 }
 
+struct standing {
+	bool found, revoked;
+	int64_t created;
+};
+
+static int standing_each(void *ctx, struct db *db, struct db_rows *rows)
+{
+	struct standing *w = ctx;
+
+	(void)db;
+	*w = (struct standing){ true, strcmp(db_text(rows, 0), "revoked") == 0, db_int(rows, 1) };
+	return KE_OK;
+}
+
+int store_host_standing(
+        struct store *s, const char *id, bool *ret_revoked, int64_t *ret_created, struct fault *f)
+{
+	struct standing w = { 0 };
+	int rc = walk(s, "SELECT state, created FROM hosts WHERE id = $1", DB_ARGS(DB_T(id)), standing_each,
+	        &w, f);
+
+	if (rc)
+		return rc;
+	if (!w.found)
+		return fault_set(f, KE_NOENT, id, NULL, "is not known");
+	*ret_revoked = w.revoked;
+	*ret_created = w.created;
+	return KE_OK;
+}
+
 int store_host_get(struct store *s, const char *id, int (*row)(void *ctx, const struct store_host *h),
         void *ctx, struct fault *f)
 {

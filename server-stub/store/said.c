@@ -35,8 +35,8 @@ static int said_each(void *ctx, struct db *db, struct db_rows *rows)
 
 /* Parameters: serial, policy, version, since, the two names a refusal may have, and the host. A refusal counts until an
  * apply record of the serial says more. What most rollouts have none of is first asked for without the host, once. */
-#define SAID                                                                                                 \
-	"SELECT h.id, h.last_seen, h.kernel, h.facts, h.drifted, COALESCE(p.version, 0),"                    \
+#define SAID(facts)                                                                                          \
+	"SELECT h.id, h.last_seen, " facts ", h.drifted, COALESCE(p.version, 0),"                            \
 	" COALESCE(p.serial, 0), COALESCE(p.result, ''), COALESCE(p.state, ''), COALESCE(p.reason, ''),"     \
 	" COALESCE(x.code, ''), COALESCE(x.reason, ''),"                                                     \
 	" CASE WHEN p.serial = $1 AND EXISTS (SELECT 1 FROM drifts WHERE policy = $2 AND version = $3 AND"   \
@@ -59,11 +59,13 @@ int store_said_list(struct store *s, const struct store_said_filter *filter,
 	snprintf(rollout, sizeof rollout, "rollouts/%s/%lld.json", filter->policy, (long long)filter->serial);
 	snprintf(policy, sizeof policy, "policies/%s/%lld.json", filter->policy, (long long)filter->version);
 	if (filter->host)
-		return walk(s, SAID " WHERE h.state <> 'revoked' AND h.id = $7",
+		return walk(s, SAID("h.kernel, h.facts") " WHERE h.state <> 'revoked' AND h.id = $7",
 		        DB_ARGS(DB_I(filter->serial), DB_T(filter->policy), DB_I(filter->version),
 		                DB_I(filter->since), DB_T(rollout), DB_T(policy), DB_T(filter->host)),
 		        said_each, &w, f);
-	return walk_deep(s, SAID " WHERE h.state <> 'revoked' ORDER BY h.id" DB_MANY,
+	return walk_deep(s,
+	        filter->bare ? SAID("'', ''") " WHERE h.state <> 'revoked' ORDER BY h.id" DB_MANY
+	                     : SAID("h.kernel, h.facts") " WHERE h.state <> 'revoked' ORDER BY h.id" DB_MANY,
 	        DB_ARGS(DB_I(filter->serial), DB_T(filter->policy), DB_I(filter->version),
 	                DB_I(filter->since), DB_T(rollout), DB_T(policy)),
 	        said_each, &w, f);

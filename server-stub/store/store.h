@@ -123,6 +123,11 @@ int store_host_list(struct store *s, const struct store_host_filter *filter,
 int store_host_get(struct store *s, const char *id, int (*row)(void *ctx, const struct store_host *h),
         void *ctx, struct fault *f);
 
+/* Is host ID revoked, and when was it enrolled the last time? Asked for every request of every host, so it reads nothing else.
+ * KE_NOENT: not known. */
+int store_host_standing(
+        struct store *s, const char *id, bool *ret_revoked, int64_t *ret_created, struct fault *f);
+
 struct store_enrolment {
 	const char *host;
 	const char *cert_sha256;

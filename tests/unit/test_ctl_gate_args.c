@@ -36,7 +36,7 @@ static void good(void **state)
 	assert_int_equal(read_words("--no-gates", &g, NULL), 0);
 	assert_true(gates_idle(&g));
 	assert_int_equal(read_words("--soak 1h --answered 95.5% --evidence 0 --failed 3,1.4% --reverted none "
-	                            "--contested 0 --drifted 0%",
+	                            "--contested 0 --drifted 0% --background 0.2% --excess 1.5%",
 	                         &g, NULL),
 	        0);
 	assert_int_equal(g.soak, 3600);
@@ -49,6 +49,11 @@ static void good(void **state)
 	assert_int_equal(g.limits[GATE_CONTESTED].hosts, 0);
 	assert_int_equal(g.limits[GATE_CONTESTED].share, GATES_NO_LIMIT);
 	assert_int_equal(g.limits[GATE_DRIFTED].share, 0);
+	assert_int_equal(g.background, 2);
+	assert_int_equal(g.excess, 15);
+	assert_int_equal(read_words("--excess none", &g, NULL), 0);
+	assert_int_equal(g.background, GATES_NO_LIMIT);
+	assert_int_equal(g.excess, GATES_NO_LIMIT);
 }
 
 static void refused(void **state)
@@ -69,6 +74,8 @@ static void refused(void **state)
 		{ "more than all", "--answered 101%", KE_USAGE, "--answered" },
 		{ "a soak of years", "--soak 60000000", KE_RANGE, "--soak" },
 		{ "evidence of nobody's fleet", "--evidence 1000001", KE_USAGE, "--evidence" },
+		{ "an excess of nothing", "--excess 0%", KE_USAGE, "--excess" },
+		{ "a background of most", "--background 51%", KE_USAGE, "--background" },
 		{ "gates and none", "--no-gates --failed 3", KE_USAGE, "failed" },
 	};
 

@@ -32,7 +32,7 @@ static void good(void **state)
 
 	assert_int_equal(
 	        parse("{\"soak\":600,\"answered\":900,\"evidence\":10,\"failed\":{\"hosts\":3,\"share\":14},"
-	              "\"drifted\":{\"share\":0}}",
+	              "\"drifted\":{\"share\":0},\"harm\":{\"background\":2,\"excess\":15}}",
 	                &r, NULL),
 	        0);
 	assert_int_equal(r->gates.soak, 600);
@@ -41,6 +41,8 @@ static void good(void **state)
 	assert_int_equal(r->gates.limits[GATE_DRIFTED].share, 0);
 	assert_int_equal(r->gates.limits[GATE_DRIFTED].hosts, GATES_NO_LIMIT);
 	assert_int_equal(r->gates.limits[GATE_REVERTED].share, GATES_NO_LIMIT);
+	assert_int_equal(r->gates.background, 2);
+	assert_int_equal(r->gates.excess, 15);
 	assert_int_equal(rollout_print(r, &text, &len), 0);
 	assert_int_equal(rollout_parse(text, len, &again, NULL), 0);
 	assert_memory_equal(&r->gates, &again->gates, sizeof r->gates);
@@ -85,6 +87,11 @@ static void refused(void **state)
 		{ "limit as a number", "{\"reverted\":3}", KE_SCHEMA, "gates.reverted" },
 		{ "a number in words", "{\"contested\":{\"hosts\":\"3\"}}", KE_SCHEMA,
 		        "gates.contested.hosts" },
+		{ "a background and no excess", "{\"harm\":{\"background\":5}}", KE_SCHEMA, "gates.harm" },
+		{ "an excess of nothing", "{\"harm\":{\"background\":5,\"excess\":0}}", KE_RANGE,
+		        "gates.harm.excess" },
+		{ "a background of most", "{\"harm\":{\"background\":501,\"excess\":1}}", KE_RANGE,
+		        "gates.harm.background" },
 		{ "unknown in a limit", "{\"drifted\":{\"percent\":5}}", KE_SCHEMA, "gates.drifted" },
 	};
 
@@ -116,12 +123,37 @@ static void words(void **state)
 	gates_text(&g, &out);
 	assert_string_equal(buf_text(&out),
 	        "gates   soak 300 s, 90 % answered, shares judged from 10 hosts; halts above: failed 5 %, "
-	        "reverted 5 %, contested 5 %, drifted 3 hosts or 0.5 %\n");
+	        "reverted 5 %, contested 5 %, drifted 3 hosts or 0.5 %, "
+	        "harm of 3 % over a background of 0.5 %\n");
 	buf_clear(&out);
 	g = gates_none();
 	gates_text(&g, &out);
 	assert_string_equal(buf_text(&out), "gates   none: waves open by time alone\n");
 	buf_free(&out);
+}
+
+/* The numbers that the header and the documents name. */
+static void thresholds(void **state)
+{
+	(void)state;
+	const struct gates g = gates_default();
+	static const struct {
+		int64_t n, most, least;
+	} rows[] = {
+		{ 1, 1, -1 },
+		{ 100, 5, -1 },
+		{ 500, 11, 4 },
+		{ 1000, 16, 15 },
+		{ 100000, 596, 3250 },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_int_equal(gates_most(0.005, rows[i].n), rows[i].most);
+		assert_int_equal(gates_least(&g, 0.005, rows[i].n), rows[i].least);
+	}
+	assert_true(gates_power(&g, 0.035, 1000) > 0.9998);
+	assert_true(gates_power(&g, 0.005, 1000) < 0.0005);
+	assert_true(gates_power(&g, 0.035, 100) > 0.1 && gates_power(&g, 0.035, 100) < 0.2);
 }
 
 int main(void)
@@ -132,6 +164,7 @@ int main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(standing_has_none),
 		cmocka_unit_test(words),
+		cmocka_unit_test(thresholds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

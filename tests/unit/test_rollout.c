@@ -173,6 +173,34 @@ static void the_selector_counts(void **state)
 	rollout_free(r);
 }
 
+static void fits(void **state)
+{
+	(void)state;
+	static char id[] = "web1";
+	char *canaries[] = { id };
+	struct rollout_wave waves[] = { { .canaries = canaries, .n_canaries = 1 }, { .share = 50 },
+		{ .share = 200 }, { .share = 1000 } };
+	const struct rollout r = { .waves = waves, .n_waves = 4 };
+	static const struct {
+		const char *remark;
+		int64_t counts[4], n;
+		bool fits;
+	} rows[] = {
+		{ "exactly", { 1, 50, 150, 799 }, 1000, true },
+		{ "one too many in the first drawn wave", { 1, 51, 149, 799 }, 1000, false },
+		{ "one too many in the second", { 1, 50, 151, 798 }, 1000, false },
+		{ "the second takes what the first leaves", { 1, 40, 160, 799 }, 1000, true },
+		{ "canaries are named, not drawn", { 900, 5, 15, 80 }, 1000, true },
+		{ "a share of few hosts is at least one of them", { 0, 1, 0, 9 }, 10, true },
+		{ "and not two", { 0, 2, 0, 8 }, 10, false },
+		{ "nobody", { 0, 0, 0, 0 }, 0, true },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (rollout_fits(&r, rows[i].counts, rows[i].n) != rows[i].fits)
+			fail_msg("%s", rows[i].remark);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +209,7 @@ int main(void)
 		cmocka_unit_test(gates),
 		cmocka_unit_test(places_spread),
 		cmocka_unit_test(the_selector_counts),
+		cmocka_unit_test(fits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
