@@ -10,9 +10,9 @@ need_root() { [ "$(id -u)" = 0 ] || die "needs root: it makes network namespaces
 
 # Debian packages by purpose. Everything is in Debian 12's main archive.
 KEDGE_BUILD_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config libcurl4-openssl-dev libssl-dev libcjson-dev libmnl-dev
- libcmocka-dev libsqlite3-dev zlib1g-dev libev-dev libseccomp-dev libmd-dev"
+ libcmocka-dev libsqlite3-dev libpq-dev zlib1g-dev libev-dev libseccomp-dev libmd-dev"
 KEDGE_RUN_PACKAGES="iproute2 procps util-linux net-tools mawk openssl curl"
-KEDGE_TEST_PACKAGES="strace python3-minimal python3-jsonschema"
+KEDGE_TEST_PACKAGES="strace python3-minimal python3-jsonschema postgresql-15"
 KEDGE_PEER_PACKAGES="nodejs npm ca-certificates" # unless node and npm are there from elsewhere
 KEDGE_CLANG_PACKAGES="clang clang-format clang-tidy libclang-rt-14-dev"
 
@@ -26,6 +26,12 @@ install_missing() {
 	[ "$(id -u)" = 0 ] || die "these packages are missing: ${missing[*]}; run as root, or: apt-get install ${missing[*]}"
 	say "installing ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
+	# The tests start a PostgreSQL of their own: Debian's package shall not make and start one for the whole machine.
+	if [[ " ${missing[*]} " == *" postgresql-"* ]] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+		mkdir -p /etc/postgresql-common
+		echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+		export UCF_FORCE_CONFFOLD=1
+	fi
 	if ! apt-get install -y -q --no-install-recommends "${missing[@]}" >/tmp/kedge-apt.log 2>&1; then
 		apt-get update -q >>/tmp/kedge-apt.log 2>&1 || true
 		apt-get install -y -q --no-install-recommends "${missing[@]}" >>/tmp/kedge-apt.log 2>&1 ||

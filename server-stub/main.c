@@ -19,6 +19,7 @@
 
 #define CONFIG_PATH    "/etc/kedge/server.conf"
 #define PRUNE_SECONDS  600
+#define LISTEN_MS      100
 #define EXIT_BAD_USAGE 2
 
 struct program {
@@ -29,12 +30,12 @@ struct program {
 	SSL_CTX *tls;
 	struct http_server *servers[CONFIG_LISTEN_MAX];
 	size_t n_servers;
-	/* two threads that wait on one condition between their turns, so that the end does not wait for them */
+	/* threads that wait on one condition between their turns, so that the end does not wait for them */
 	bool stopping;
 	pthread_mutex_t stop_lock; /* guards stopping */
 	pthread_cond_t stop_cond;
-	pthread_t pruner, leader;
-	bool pruning, leading;
+	pthread_t pruner, leader, listener;
+	bool pruning, leading, listening;
 	struct store_retention retention;
 };
 
@@ -110,6 +111,22 @@ static int listeners_start(struct program *p, struct fault *f)
 	return KE_OK;
 }
 
+/* Called with stop_lock held. */
+static void pause_ms(struct program *p, int64_t ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	while (!p->stopping && pthread_cond_timedwait(&p->stop_cond, &p->stop_lock, &until) != ETIMEDOUT)
+		;
+}
+
 /* A batch at a time, so that reports get in between. */
 static void prune(struct program *p)
 {
@@ -131,27 +148,21 @@ static void prune(struct program *p)
 static void *pruner_main(void *arg)
 {
 	struct program *p = arg;
-	struct timespec until;
 
 	pthread_mutex_lock(&p->stop_lock);
 	while (!p->stopping) {
 		pthread_mutex_unlock(&p->stop_lock);
 		prune(p);
 		pthread_mutex_lock(&p->stop_lock);
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += PRUNE_SECONDS;
-		while (!p->stopping &&
-		        pthread_cond_timedwait(&p->stop_cond, &p->stop_lock, &until) != ETIMEDOUT)
-			;
+		pause_ms(p, PRUNE_SECONDS * 1000);
 	}
 	pthread_mutex_unlock(&p->stop_lock);
 	return NULL;
 }
 
-/* Once a second, or ten times as seldom as it takes. What goes wrong is said once. */
-static void *leader_main(void *arg)
+/* RUN again and again until the end, LEAST_MS apart or ten times as long as it took. What goes wrong is said once. */
+static void turns(struct program *p, int (*run)(struct api *api, struct fault *f), int64_t least_ms)
 {
-	struct program *p = arg;
 	int said = 0;
 
 	pthread_mutex_lock(&p->stop_lock);
@@ -159,20 +170,26 @@ static void *leader_main(void *arg)
 		struct fault f = { 0 };
 		pthread_mutex_unlock(&p->stop_lock);
 		int64_t begun = clock_boot_ms(&clock_system);
-		int rc = api_lead(p->api, &f);
-		int64_t took = clock_boot_ms(&clock_system) - begun, pause = took > 100 ? 10 * took : 1000;
+		int rc = run(p->api, &f);
+		int64_t took = 10 * (clock_boot_ms(&clock_system) - begun);
 		if (rc && rc != said)
 			complain(&f);
 		said = rc;
-		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += pause / 1000;
 		pthread_mutex_lock(&p->stop_lock);
-		while (!p->stopping &&
-		        pthread_cond_timedwait(&p->stop_cond, &p->stop_lock, &until) != ETIMEDOUT)
-			;
+		pause_ms(p, took > least_ms ? took : least_ms);
 	}
 	pthread_mutex_unlock(&p->stop_lock);
+}
+
+static void *leader_main(void *arg)
+{
+	turns(arg, api_lead, 1000);
+	return NULL;
+}
+
+static void *listener_main(void *arg)
+{
+	turns(arg, api_listen, LISTEN_MS);
 	return NULL;
 }
 
@@ -195,7 +212,8 @@ static int start(struct program *p, struct fault *f)
 		.long_days = (unsigned)c->audit_days };
 	p->pruning = pthread_create(&p->pruner, NULL, pruner_main, p) == 0;
 	p->leading = pthread_create(&p->leader, NULL, leader_main, p) == 0;
-	return p->pruning && p->leading
+	p->listening = pthread_create(&p->listener, NULL, listener_main, p) == 0;
+	return p->pruning && p->leading && p->listening
 	               ? KE_OK
 	               : fault_set(f, KE_SYSTEM, "threads", NULL, "a thread cannot be started");
 }
@@ -263,6 +281,8 @@ static void stop(struct program *p)
 		pthread_join(p->pruner, NULL);
 	if (p->leading)
 		pthread_join(p->leader, NULL);
+	if (p->listening)
+		pthread_join(p->listener, NULL);
 	/* Workers may still submit, and the store's writer answers into servers that have stopped but exist. */
 	if (p->api)
 		api_drain(p->api);

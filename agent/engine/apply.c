@@ -8,11 +8,9 @@
 #include "agent/engine/apply.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/engine/attempt.h"
 #include "agent/engine/engine_in.h"
@@ -265,7 +263,7 @@ static int writes_run(struct transaction *t, const struct attempt *mark, struct 
 
 	if (rc)
 		return rc;
-	t->rows = calloc(t->journal->n ? t->journal->n : 1, sizeof *t->rows);
+	t->rows = calloc(t->journal->n, sizeof *t->rows);
 	if (!t->rows)
 		return fault_set(f, KE_NOMEM, NULL, NULL, "%s", err_text(KE_NOMEM));
 	rc = begin(t, mark, f);
@@ -289,18 +287,6 @@ static void untouched_set(struct plan *pl)
 			pl->keys[i].outcome = OUTCOME_UNTOUCHED;
 }
 
-static int journal_absent(const struct engine *e, struct fault *f)
-{
-	char path[PATH_MAX];
-
-	if (snprintf(path, sizeof path, "%s/%s", e->run_dir, JOURNAL_NAME) >= (int)sizeof path)
-		return fault_set(f, KE_TOOBIG, e->run_dir, NULL, "path too long");
-	if (access(path, F_OK) == 0)
-		return fault_set(f, KE_EXIST, path, "confirm or revert it first",
-		        "an earlier plan waits for its confirmation, or could not be put back");
-	return KE_OK;
-}
-
 static int permitted(struct engine *e, const struct plan *pl, const struct apply_options *opt,
         struct attempt *ret_mark, struct fault *f)
 {
@@ -308,11 +294,13 @@ static int permitted(struct engine *e, const struct plan *pl, const struct apply
 		return fault_set(f, KE_USAGE, "apply_run", NULL, "called without the lock");
 	if (pl->verdict)
 		return plan_fault(pl, f);
-	int rc = journal_absent(e, f);
-	if (rc || plan_empty(pl))
-		return rc;
-	rc = attempt_read(e->state_dir, ret_mark, f);
-	if (rc == KE_NOENT || (rc == KE_SYNTAX && opt->retry)) {
+	if (journal_exists(e->run_dir))
+		return fault_set(f, KE_EXIST, e->run_dir, "confirm or revert it first",
+		        "an earlier plan waits for its confirmation, or could not be put back");
+	if (plan_empty(pl))
+		return KE_OK;
+	int rc = attempt_read(e->state_dir, ret_mark, f);
+	if (rc == KE_SYNTAX && opt->retry) {
 		*ret_mark = (struct attempt){ .state = ATTEMPT_NONE };
 		rc = KE_OK;
 	}
@@ -366,8 +354,12 @@ int apply_confirm(struct engine *e, struct fault *f)
 		rc = fault_set(f, KE_NOENT, NULL, NULL, "no plan waits for its confirmation");
 		goto out;
 	}
+	uint64_t committed;
+	rc = engine_serial(e, &committed, f);
+	if (rc)
+		goto out;
 	/* Promoted already: an earlier confirmation was cut short. */
-	if (j->serial != engine_serial(e)) {
+	if (j->serial != committed) {
 		if (clock_boot_ms(e->clock) >= j->deadline_ms) {
 			rc = fault_set(f, KE_TIMEOUT, NULL, "the plan is undone at the next recovery",
 			        "the confirmation came too late");

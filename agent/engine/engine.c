@@ -101,15 +101,16 @@ int engine_state_ready(struct engine *e, struct fault *f)
 	return access(e->state_dir, F_OK) == 0 ? KE_OK : dir_make(e->state_dir, 0700, f);
 }
 
-uint64_t engine_serial(const struct engine *e)
+int engine_serial(const struct engine *e, uint64_t *ret, struct fault *f)
 {
 	struct originals *o = NULL;
-	uint64_t serial = 0;
+	int rc = originals_read(e->run_dir, e->boot_id, &o, f);
 
-	if (originals_read(e->run_dir, e->boot_id, &o, NULL) == 0)
-		serial = o->serial;
+	if (rc && rc != KE_NOENT && rc != KE_SYNTAX)
+		return rc;
+	*ret = o ? o->serial : 0;
 	originals_free(o);
-	return serial;
+	return KE_OK;
 }
 
 int engine_attempt_end(
@@ -193,7 +194,11 @@ int engine_recover_now(struct engine *e, bool force, struct recovery_report *ret
 		ret->result = RECOVERY_VOID;
 		return journal_remove(e->run_dir, f);
 	}
-	if (j->serial == engine_serial(e)) {
+	uint64_t committed;
+	rc = engine_serial(e, &committed, f);
+	if (rc)
+		return rc;
+	if (j->serial == committed) {
 		ret->result = RECOVERY_FINISHED;
 		return finish(e, j, f);
 	}

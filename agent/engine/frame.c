@@ -137,9 +137,11 @@ char *frame_take_text(struct frame_reader *r)
 	if (!r->ok || len == TEXT_NULL)
 		return NULL;
 	const unsigned char *p = take(r, len);
-	char *s = p && (len == 0 || !memchr(p, '\0', len)) ? malloc((size_t)len + 1) : NULL;
+	bool fits = p && (len == 0 || !memchr(p, '\0', len));
+	char *s = fits ? malloc((size_t)len + 1) : NULL;
 	if (!s) {
 		r->ok = false;
+		r->nomem = fits;
 		return NULL;
 	}
 	memcpy(s, p, len);
@@ -147,7 +149,9 @@ char *frame_take_text(struct frame_reader *r)
 	return s;
 }
 
-bool frame_done(const struct frame_reader *r)
+int frame_end(const struct frame_reader *r, bool fits)
 {
-	return r->ok && r->left == 0;
+	if (r->nomem)
+		return KE_NOMEM;
+	return fits && r->ok && r->left == 0 ? KE_OK : KE_SYNTAX;
 }

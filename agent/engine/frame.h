@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "proto/buf.h"
+#include "proto/err.h"
 
 #define FRAME_MAGIC_LEN 8
 
@@ -28,6 +29,7 @@ struct frame_reader {
 	const unsigned char *at;
 	size_t left;
 	bool ok;
+	bool nomem; /* not ok because memory ended: says nothing about the bytes */
 };
 
 /* Begin reading a file of LEN bytes; ok is false when MAGIC is not there. */
@@ -39,7 +41,7 @@ uint64_t frame_take_u64(struct frame_reader *r);
 void frame_take_bytes(struct frame_reader *r, void *data, size_t len);
 /* A newly allocated string, or NULL: with ok when it was NULL, without when it does not fit or memory ended. */
 char *frame_take_text(struct frame_reader *r);
-/* Everything read, nothing left? */
-bool frame_done(const struct frame_reader *r);
+/* Everything read, nothing left, and what was read FITS: 0. KE_NOMEM when memory ended on the way: then nobody knows. Else KE_SYNTAX. */
+int frame_end(const struct frame_reader *r, bool fits);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/engine/frame.h"
 #include "proto/buf.h"
@@ -92,7 +93,7 @@ int journal_encode(const struct journal *j, char **ret, size_t *ret_len)
 }
 
 /* The header; the number of entries that must follow in *RET_N. */
-static bool head_decode(struct frame_reader *r, struct journal *j, uint32_t *ret_n)
+static int head_decode(struct frame_reader *r, struct journal *j, uint32_t *ret_n)
 {
 	struct frame_reader head = frame_next(r);
 	char *boot = frame_take_text(&head);
@@ -107,27 +108,29 @@ static bool head_decode(struct frame_reader *r, struct journal *j, uint32_t *ret
 	j->deadline_ms = (int64_t)frame_take_u64(&head);
 	*ret_n = frame_take_u32(&head);
 	j->state = state == JOURNAL_APPLIED ? JOURNAL_APPLIED : JOURNAL_APPLYING;
-	return ok && frame_done(&head) && (state == JOURNAL_APPLYING || state == JOURNAL_APPLIED) &&
-	       j->deadline_ms >= 0 && *ret_n <= JOURNAL_MAX_ENTRIES;
+	ok = ok && (state == JOURNAL_APPLYING || state == JOURNAL_APPLIED) && j->deadline_ms >= 0 &&
+	     *ret_n <= JOURNAL_MAX_ENTRIES;
+	return frame_end(&head, ok);
 }
 
 /* One entry. Allocated parts are J's even when it fails. */
-static bool entry_decode(struct frame_reader *r, struct journal *j)
+static int entry_decode(struct frame_reader *r, struct journal *j)
 {
 	struct frame_reader part = frame_next(r);
 	struct journal_entry *e = entry_next(j);
+
+	if (!e)
+		return KE_NOMEM; /* the head was read: there are no more than may be */
 	char *path = frame_take_text(&part);
 	/* name_parse() takes the path form as it is, since its first separator is a slash. */
-	bool ok = e && path && strchr(path, '/') && name_parse(path, strlen(path), &e->name, NULL) == 0 &&
+	bool ok = path && strchr(path, '/') && name_parse(path, strlen(path), &e->name, NULL) == 0 &&
 	          strcmp(e->name.path, path) == 0 && !name_is_pattern(&e->name);
 
 	free(path);
-	if (!e)
-		return false;
 	e->old = frame_take_text(&part);
 	e->new = frame_take_text(&part);
 	j->n++;
-	return ok && e->old && frame_done(&part);
+	return frame_end(&part, ok && e->old);
 }
 
 int journal_decode(const void *data, size_t len, struct journal **ret)
@@ -138,12 +141,14 @@ int journal_decode(const void *data, size_t len, struct journal **ret)
 
 	if (!j)
 		return KE_NOMEM;
-	bool ok = head_decode(&r, j, &n);
-	for (uint32_t i = 0; ok && i < n; i++)
-		ok = entry_decode(&r, j);
-	if (!ok || !frame_done(&r)) {
+	int rc = head_decode(&r, j, &n);
+	for (uint32_t i = 0; !rc && i < n; i++)
+		rc = entry_decode(&r, j);
+	if (!rc)
+		rc = frame_end(&r, true);
+	if (rc) {
 		journal_free(j);
-		return KE_SYNTAX;
+		return rc;
 	}
 	*ret = j;
 	return KE_OK;
@@ -189,6 +194,13 @@ int journal_read(const char *run_dir, struct journal **ret, struct fault *f)
 	else if (rc)
 		fault_set(f, rc, path, NULL, "%s", err_text(rc));
 	return rc;
+}
+
+bool journal_exists(const char *run_dir)
+{
+	char path[PATH_MAX];
+
+	return path_make(run_dir, path, NULL) == KE_OK && access(path, F_OK) == 0;
 }
 
 int journal_remove(const char *run_dir, struct fault *f)

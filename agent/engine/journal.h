@@ -7,6 +7,7 @@
 #ifndef KEDGE_AGENT_ENGINE_JOURNAL_H
 #define KEDGE_AGENT_ENGINE_JOURNAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/engine/procsys.h"
@@ -51,6 +52,8 @@ void journal_free(struct journal *j);
 int journal_write(const char *run_dir, const struct journal *j, struct fault *f);
 /* Read RUN_DIR's journal. KE_NOENT: there is none; KE_SYNTAX: there is one that is torn. */
 int journal_read(const char *run_dir, struct journal **ret, struct fault *f);
+/* Is there one, whatever its state? */
+bool journal_exists(const char *run_dir);
 int journal_remove(const char *run_dir, struct fault *f);
 
 #endif

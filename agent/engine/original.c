@@ -158,7 +158,7 @@ int originals_encode(const struct originals *o, char **ret, size_t *ret_len)
 	return buf_take(&out, ret, ret_len);
 }
 
-static bool head_decode(struct frame_reader *r, struct originals *o, uint32_t *ret_n)
+static int head_decode(struct frame_reader *r, struct originals *o, uint32_t *ret_n)
 {
 	struct frame_reader head = frame_next(r);
 	char *boot = frame_take_text(&head);
@@ -173,7 +173,7 @@ static bool head_decode(struct frame_reader *r, struct originals *o, uint32_t *r
 	o->serial = frame_take_u64(&head);
 	o->time = (int64_t)frame_take_u64(&head);
 	*ret_n = frame_take_u32(&head);
-	return ok && o->policy && frame_done(&head) && *ret_n <= ORIGINAL_MAX_KEYS;
+	return frame_end(&head, ok && o->policy && *ret_n <= ORIGINAL_MAX_KEYS);
 }
 
 /* The path form exactly, as it was written. */
@@ -187,26 +187,29 @@ static bool path_take(struct frame_reader *part, struct name *ret)
 	return ok;
 }
 
-static bool except_decode(struct frame_reader *part, struct original *k)
+static int except_decode(struct frame_reader *part, struct original *k)
 {
 	uint32_t n = frame_take_u32(part);
 
 	if (!k->wanted || n < 1 || n > POLICY_MAX_EXCEPT)
-		return false;
+		return KE_SYNTAX;
 	k->except = calloc(n, sizeof *k->except);
-	for (; k->except && k->n_except < n; k->n_except++)
+	if (!k->except)
+		return KE_NOMEM;
+	for (; k->n_except < n; k->n_except++)
 		if (!path_take(part, &k->except[k->n_except]))
-			return false;
-	return k->except != NULL;
+			return KE_SYNTAX;
+	return KE_OK;
 }
 
-static bool key_decode(struct frame_reader *r, struct originals *o)
+static int key_decode(struct frame_reader *r, struct originals *o)
 {
 	struct frame_reader part = frame_next(r);
 	struct original *k = key_next(o);
+	int rc = KE_OK;
 
 	if (!k)
-		return false;
+		return KE_NOMEM; /* the head was read: there are no more than may be */
 	/* A pattern without a match may stand here as wanted; it has no original. */
 	bool ok = path_take(&part, &k->name);
 	k->value = frame_take_text(&part);
@@ -214,9 +217,9 @@ static bool key_decode(struct frame_reader *r, struct originals *o)
 	uint32_t flags = frame_take_u32(&part);
 	ok = flags_take(k, flags) && ok;
 	o->n++;
-	if (flags & FLAG_EXCEPT)
-		ok = except_decode(&part, k) && ok;
-	return ok && frame_done(&part) && !(name_is_pattern(&k->name) && k->value);
+	if (flags & FLAG_EXCEPT && !part.nomem)
+		rc = except_decode(&part, k);
+	return rc == KE_NOMEM ? rc : frame_end(&part, ok && !rc && !(name_is_pattern(&k->name) && k->value));
 }
 
 int originals_decode(const void *data, size_t len, struct originals **ret)
@@ -227,12 +230,14 @@ int originals_decode(const void *data, size_t len, struct originals **ret)
 
 	if (!o)
 		return KE_NOMEM;
-	bool ok = head_decode(&r, o, &n);
-	for (uint32_t i = 0; ok && i < n; i++)
-		ok = key_decode(&r, o);
-	if (!ok || !frame_done(&r)) {
+	int rc = head_decode(&r, o, &n);
+	for (uint32_t i = 0; !rc && i < n; i++)
+		rc = key_decode(&r, o);
+	if (!rc)
+		rc = frame_end(&r, true);
+	if (rc) {
 		originals_free(o);
-		return KE_SYNTAX;
+		return rc;
 	}
 	*ret = o;
 	return KE_OK;

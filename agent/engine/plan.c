@@ -15,45 +15,37 @@
 
 static enum key_reason blocked_by(const struct plan_key *k, const struct ceiling *c)
 {
-	switch (ceiling_check(c, &k->name)) {
-	case CEILING_NEVER:
-		return REASON_NEVER;
-	case CEILING_OUTSIDE:
-		return REASON_CEILING;
-	case CEILING_ALLOWED:
-		break;
-	}
-	if (!k->knob)
-		return REASON_NONE;
-	switch (k->knob->danger) {
-	case KNOB_TRIGGER:
-		return REASON_TRIGGER;
-	case KNOB_ONE_WAY:
-		return REASON_ONE_WAY;
-	case KNOB_SECRET:
-		return REASON_SECRET;
-	case KNOB_PLAIN:
-		break;
-	}
-	return REASON_NONE;
+	static const enum key_reason verdicts[] = { [CEILING_ALLOWED] = REASON_NONE,
+		[CEILING_OUTSIDE] = REASON_CEILING,
+		[CEILING_NEVER] = REASON_NEVER };
+	static const enum key_reason dangers[] = { [KNOB_PLAIN] = REASON_NONE,
+		[KNOB_TRIGGER] = REASON_TRIGGER,
+		[KNOB_ONE_WAY] = REASON_ONE_WAY,
+		[KNOB_SECRET] = REASON_SECRET };
+	enum ceiling_verdict v = ceiling_check(c, &k->name);
+
+	return v == CEILING_ALLOWED && k->knob ? dangers[k->knob->danger] : verdicts[v];
+}
+
+/* Why it is not there decides whether it may still come. */
+static enum outcome absent_judge(enum key_reason why)
+{
+	return why == REASON_MODULE || why == REASON_INTERFACE ? OUTCOME_PENDING : OUTCOME_UNSUPPORTED;
 }
 
 static enum outcome outcome_judge(const struct plan_key *k, const struct observed *o)
 {
-	switch (o->state) {
-	case KEY_ABSENT:
-		return o->reason == REASON_MODULE || o->reason == REASON_INTERFACE ? OUTCOME_PENDING
-		                                                                   : OUTCOME_UNSUPPORTED;
-	case KEY_UNREADABLE:
+	bool audit = k->setting->mode == SETTING_AUDIT;
+
+	if (o->state == KEY_ABSENT)
+		return absent_judge(o->reason);
+	if (o->state == KEY_UNREADABLE)
 		return OUTCOME_UNSUPPORTED;
-	case KEY_READ_ONLY:
-		return k->setting->mode == SETTING_AUDIT ? OUTCOME_DIFFERS : OUTCOME_UNSUPPORTED;
-	case KEY_PRESENT:
-		break;
-	}
+	if (o->state == KEY_READ_ONLY)
+		return audit ? OUTCOME_DIFFERS : OUTCOME_UNSUPPORTED;
 	if (strcmp(o->value, k->wanted) == 0)
 		return OUTCOME_ALREADY;
-	return k->setting->mode == SETTING_AUDIT ? OUTCOME_DIFFERS : OUTCOME_PLANNED;
+	return audit ? OUTCOME_DIFFERS : OUTCOME_PLANNED;
 }
 
 static int copy(const char *s, char **ret)

@@ -12,21 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum mark { MARK_NONE, MARK_OPEN, MARK_DONE };
-
 struct sorter {
 	struct plan *pl;
-	unsigned char *marks;
+	bool *visited;
 	size_t *planned; /* indices of keys to write, in policy order */
 	size_t n_planned;
 	size_t *couplers; /* those of them that change others along */
 	size_t n_couplers;
 };
 
-/* Does K's (first) number go up? */
+/* Does K's (first) number go up? Of a key that is planned: its old value is known. */
 static bool rises(const struct plan_key *k)
 {
-	return k->old && strtoll(k->wanted, NULL, 10) > strtoll(k->old, NULL, 10);
+	return strtoll(k->wanted, NULL, 10) > strtoll(k->old, NULL, 10);
 }
 
 static bool after_raised(const struct plan_key *k, const struct plan_key *other)
@@ -35,12 +33,12 @@ static bool after_raised(const struct plan_key *k, const struct plan_key *other)
 }
 
 /* A port range must never begin below ip_unprivileged_port_start: the start goes first when it falls, the range when the
- * start rises. So "after_raised" overrules "after". */
+ * start rises. So "after_raised" overrules "after". Of a K that waits_at_all(). */
 static bool waits_for(const struct plan_key *k, const struct plan_key *other)
 {
 	if (after_raised(k, other))
 		return true;
-	return k->knob && knob_list_matches(knob_after(k->knob), &other->name) && !after_raised(other, k);
+	return knob_list_matches(knob_after(k->knob), &other->name) && !after_raised(other, k);
 }
 
 static bool waits_at_all(const struct plan_key *k)
@@ -52,9 +50,9 @@ static void visit(struct sorter *s, size_t i)
 {
 	struct plan_key *k = &s->pl->keys[i];
 
-	if (s->marks[i] != MARK_NONE)
+	if (s->visited[i])
 		return;
-	s->marks[i] = MARK_OPEN;
+	s->visited[i] = true;
 	for (size_t j = 0; j < s->n_couplers; j++) {
 		const struct plan_key *other = &s->pl->keys[s->couplers[j]];
 		if (s->couplers[j] != i && knob_list_matches(knob_also_changes(other->knob), &k->name))
@@ -63,7 +61,6 @@ static void visit(struct sorter *s, size_t i)
 	for (size_t j = 0; waits_at_all(k) && j < s->n_planned; j++)
 		if (s->planned[j] != i && waits_for(k, &s->pl->keys[s->planned[j]]))
 			visit(s, s->planned[j]);
-	s->marks[i] = MARK_DONE;
 	s->pl->order[s->pl->n_order++] = i;
 }
 
@@ -99,13 +96,13 @@ int plan_order(struct plan *pl)
 {
 	size_t n = pl->n ? pl->n : 1;
 	struct sorter s = { .pl = pl,
-		.marks = calloc(n, 1),
+		.visited = calloc(n, sizeof(bool)),
 		.planned = calloc(n, sizeof(size_t)),
 		.couplers = calloc(n, sizeof(size_t)) };
 	int rc = KE_NOMEM;
 
 	pl->order = calloc(n, sizeof *pl->order);
-	if (!s.marks || !s.planned || !s.couplers || !pl->order)
+	if (!s.visited || !s.planned || !s.couplers || !pl->order)
 		goto out;
 	for (size_t i = 0; i < pl->n; i++) {
 		if (pl->keys[i].outcome != OUTCOME_PLANNED)
@@ -122,7 +119,7 @@ int plan_order(struct plan *pl)
 		visit(&s, s.planned[i]);
 	rc = KE_OK;
 out:
-	free(s.marks);
+	free(s.visited);
 	free(s.planned);
 	free(s.couplers);
 	return rc;

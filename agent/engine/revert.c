@@ -52,32 +52,37 @@ static int journal_fill(struct engine *e, const struct originals *o, struct jour
 	return KE_OK;
 }
 
-/* One row for each concrete key; ROWS are the restore's, in the order of the known ones. */
+/* Wanted but never there, or never different: nothing was done to it, and there is nothing to say. */
+static bool reported(const struct original *k)
+{
+	return k->value || k->lost;
+}
+
+/* One row for each concrete key; ROWS are the restore's, in the order of the known ones. Their texts become the report's. */
 static int report_fill(const struct originals *o, struct restore_row *rows, struct revert_report *ret)
 {
 	struct revert_report r = { .rows = calloc(o->n ? o->n : 1, sizeof *r.rows) };
-	size_t known = 0;
+	struct restore_row *known = rows;
 
 	if (!r.rows)
 		return KE_NOMEM;
 	for (size_t i = 0; i < o->n; i++) {
 		const struct original *k = &o->keys[i];
-		struct revert_row *row = &r.rows[r.n];
-		/* Wanted but never there, or never different: nothing was done to it. */
-		if (!k->value && !k->lost)
+		if (!reported(k))
 			continue;
+		struct revert_row *row = &r.rows[r.n++];
 		row->name = k->name;
 		row->unknown = k->lost;
-		r.n++;
-		if (!k->value)
-			continue;
-		row->result = rows[known];
-		rows[known++].got = NULL;
-		row->value = strdup(k->value);
-		if (!row->value) {
+		if (k->value && !(row->value = strdup(k->value))) {
 			revert_report_clear(&r);
 			return KE_NOMEM;
 		}
+	}
+	for (size_t i = 0; i < r.n; i++) {
+		if (!r.rows[i].value)
+			continue;
+		r.rows[i].result = *known;
+		known++->got = NULL;
 	}
 	*ret = r;
 	return KE_OK;
@@ -139,13 +144,9 @@ static int originals_restore(
 	if (rc)
 		goto out;
 	restored = restore_run(e->ps, e->ceiling, j, j->n, rows);
-	struct restore_row *report_rows = calloc(j->n ? j->n : 1, sizeof *report_rows);
-	if (report_rows)
-		memcpy(report_rows, rows, j->n * sizeof *rows);
-	rc = report_rows ? report_fill(o, report_rows, ret) : KE_NOMEM;
-	for (size_t i = 0; !rc && i < j->n; i++)
-		rows[i].got = NULL; /* the report's now */
-	free(report_rows);
+	rc = report_fill(o, rows, ret);
+	if (rc)
+		fault_set(f, rc, NULL, "revert again", "%s", err_text(rc));
 	if (!rc)
 		rc = mark_clear(e, o, f);
 	if (!rc)

@@ -19,6 +19,7 @@ int api_open(struct store *store, const struct clock *clock, unsigned workers,
 	pthread_mutex_init(&api->catalogue_lock, NULL);
 	pthread_mutex_init(&api->board_lock, NULL);
 	pthread_mutex_init(&api->lead.lock, NULL);
+	pthread_mutex_init(&api->lead.told_lock, NULL);
 	pthread_mutex_init(&api->servers_lock, NULL);
 	int rc = settings_load(settings, &api->settings, f);
 	if (!rc)
@@ -68,6 +69,11 @@ int api_lead(struct api *api, struct fault *f)
 	return lead_pass(api, f);
 }
 
+int api_listen(struct api *api, struct fault *f)
+{
+	return lead_listen(api, f);
+}
+
 void api_close(struct api *api)
 {
 	if (!api)
@@ -80,6 +86,7 @@ void api_close(struct api *api)
 	settings_free(api->settings);
 	pthread_mutex_destroy(&api->servers_lock);
 	pthread_mutex_destroy(&api->lead.lock);
+	pthread_mutex_destroy(&api->lead.told_lock);
 	pthread_mutex_destroy(&api->board_lock);
 	pthread_mutex_destroy(&api->catalogue_lock);
 	pthread_rwlock_destroy(&api->lock);

@@ -49,6 +49,8 @@ int api_reload(struct api *api, const struct api_settings *settings, struct faul
 void api_serve(struct api *api, struct http_server *server);
 /* Let rollouts go on: to be called about once a second, from one thread. 0 also when another server process does it. */
 int api_lead(struct api *api, struct fault *f);
+/* Wake the hosts that wait here for what another process has published or decided. Some ten times a second. */
+int api_listen(struct api *api, struct fault *f);
 /* Finish what the workers have begun or been given. After http_server_stop(), before store_close(). */
 void api_drain(struct api *api);
 /* After store_close(). NULL is fine. */

@@ -51,13 +51,24 @@ static int last_load(struct db *db, struct store_audit_state *ret)
 	return rc;
 }
 
+int audit_lock(struct db *db)
+{
+	int64_t seq;
+	int rc = db_number(db, "SELECT seq FROM audit_base" DB_FOR_UPDATE, DB_NO_ARGS, &seq);
+
+	return rc == KE_NOENT ? KE_STORE : rc;
+}
+
+/* The lock first: the next statement then sees the last row of whoever held it, at READ COMMITTED too. */
 int audit_row_add(struct db *db, const struct store_actor *actor, const char *action, const char *object,
         const char *detail)
 {
 	struct store_audit_state last = { 0 };
 	char hash[STORE_HEX_ROOM];
-	int rc = last_load(db, &last);
+	int rc = audit_lock(db);
 
+	if (!rc)
+		rc = last_load(db, &last);
 	if (rc)
 		return rc;
 	struct store_audit_row r = { .seq = last.last + 1,
@@ -75,7 +86,7 @@ int audit_row_add(struct db *db, const struct store_actor *actor, const char *ac
 	        DB_ARGS(DB_I(r.seq), DB_I(r.time), DB_T(r.actor), DB_T(r.role), DB_T(r.action),
 	                DB_T(r.object), DB_T(r.detail), DB_T(r.prev), DB_T(hash)),
 	        NULL);
-	return rc == KE_EXIST ? KE_BUSY : rc; /* another server process was quicker */
+	return rc == KE_EXIST ? KE_STORE : rc; /* somebody wrote without the lock */
 }
 
 int store_audit_append(struct store *s, const struct store_actor *actor, const char *action,
@@ -192,7 +203,7 @@ static int chain_walk(struct db *db, struct verifier *v)
 
 	if (rc)
 		return rc;
-	rc = db_query(db, "SELECT " AUDIT_COLUMNS " FROM audit ORDER BY seq", DB_NO_ARGS, &rows);
+	rc = db_query(db, "SELECT " AUDIT_COLUMNS " FROM audit ORDER BY seq" DB_MANY, DB_NO_ARGS, &rows);
 	if (rc)
 		return rc;
 	while ((rc = db_next(rows)) > 0) {

@@ -1,7 +1,9 @@
 /* chain.c — where a batch belongs in the history of its host: exactly once, or nowhere. A batch either continues the
  * stored (epoch, seq, head), or repeats what is stored, or opens an epoch; anything else is a second history and is
  * refused with the stored head. Because each record names the hash of the one before, comparing one boundary record
- * compares all before it. Called by the writer's thread for every batch; reads no JSON. */
+ * compares all before it. Several processes: the host's row is locked before it is looked at, and all that a batch writes
+ * belongs to that host, so READ COMMITTED is as good as alone; the head is set only where it still is what was read all
+ * the same. Called by the writer's thread for every batch; reads no JSON. */
 #include "server-stub/store/impl.h"
 
 #include <string.h>
@@ -40,7 +42,7 @@ static bool text_copy(char *to, size_t room, const char *text)
 static int head_load(struct db *db, const char *host, struct head *ret)
 {
 	struct db_rows *rows;
-	int rc = db_query(db, "SELECT epoch, seq, head, fresh, state FROM hosts WHERE id = $1",
+	int rc = db_query(db, "SELECT epoch, seq, head, fresh, state FROM hosts WHERE id = $1" DB_FOR_UPDATE,
 	        DB_ARGS(DB_T(host)), &rows);
 
 	if (rc)
@@ -304,7 +306,8 @@ static int other_epoch(struct db *db, const struct store_batch *b, const struct 
 	return old.known ? seen_mark(db, b) : take_new(db, b, 0, h, hash, forked, ack);
 }
 
-int chain_append(struct db *db, const struct store_batch *b, struct store_ack *ack, struct fault *f)
+/* Judge and write. A refusal (but for a fork, whose mark shall stay) comes before anything was written. */
+static int batch_take(struct db *db, const struct store_batch *b, struct store_ack *ack, struct fault *f)
 {
 	struct head h;
 	char hash[STORE_HEX_ROOM] = "";
@@ -335,4 +338,12 @@ int chain_append(struct db *db, const struct store_batch *b, struct store_ack *a
 		fault_set(f, rc, b->host, "open a new epoch", "does not continue epoch %s after record %llu",
 		        h.epoch[0] ? h.epoch : "(none)", (unsigned long long)h.seq);
 	return rc;
+}
+
+int chain_append(struct db *db, const struct store_batch *b, struct store_ack *ack, struct fault *f)
+{
+	int rc = batch_take(db, b, ack, f);
+
+	/* a row is there whose place was free: half of the batch is written, so the transaction is lost */
+	return rc == KE_EXIST ? KE_STORE : rc;
 }

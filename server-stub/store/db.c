@@ -33,7 +33,7 @@ int db_open(const struct db_driver *driver, const char *where, int busy_ms, enum
 	struct db *db = calloc(1, sizeof *db);
 
 	if (!db)
-		return fault_set(f, KE_NOMEM, where, NULL, "%s", "");
+		return fault_set(f, KE_NOMEM, "store", NULL, "%s", "");
 	db->driver = driver;
 	int rc = driver->open(where, busy_ms, role, &db->conn, f);
 	if (rc) {
@@ -168,6 +168,16 @@ int db_run(struct db *db, const char *sql, const struct db_value *values, size_t
 		*ret_changes = db->driver->changes(db->conn);
 	db_rows_end(rows);
 	return rc;
+}
+
+int db_later(struct db *db, const char *sql, const struct db_value *values, size_t count)
+{
+	struct db_rows *rows;
+
+	if (!db->driver->later)
+		return db_run(db, sql, values, count, NULL);
+	int rc = stmt_get(db, sql, &rows);
+	return rc ? rc : db->driver->later(rows->stmt, values, count);
 }
 
 int db_number(struct db *db, const char *sql, const struct db_value *values, size_t count, int64_t *ret)

@@ -2,7 +2,15 @@
  *
  * The SQL above this line is written once, in the dialect that SQLite and PostgreSQL share: parameters are $1, $2, ...
  * in the order of their first appearance, ON CONFLICT, RETURNING, no vendor functions. A back-end is a struct
- * db_driver and its own CREATE statements (migrate.c). A connection is used by one thread at a time.
+ * db_driver; the schema is SQLite's (migrate.c), put into a back-end's own words by a table. A connection is used by one
+ * thread at a time.
+ *
+ * Who writes: SQLite has one writer. With PostgreSQL several server processes write at once, at READ COMMITTED: each
+ * statement sees what was committed before it began. So a transaction that decides on what it read locks the row first
+ * (DB_FOR_UPDATE), and rows are locked in one order everywhere, so that nobody waits in a circle:
+ *   schema row (feed_lock)  ->  token  ->  hosts, by id  ->  lease  ->  execution  ->  repository  ->  rollout_change
+ *   ->  audit_base
+ * Why that suffices stands at each transaction. Reading transactions are one snapshot on both back-ends.
  */
 #ifndef KEDGE_SERVER_STORE_DB_H
 #define KEDGE_SERVER_STORE_DB_H
@@ -33,13 +41,30 @@ struct db_value {
 
 struct db_value db_text_value(const char *text);
 
-enum db_role { DB_WRITER, DB_READER };
-enum db_begin { DB_BEGIN_WRITE, DB_BEGIN_READ };
+/* At the end of a SELECT: its row stays as it is until the end of the transaction, and is read as it is after whoever
+ * held it before. To SQLite, whose writer is alone, it is a comment. */
+#define DB_FOR_UPDATE " /* for update */"
+/* At the end of a SELECT in DB_BEGIN_READ: there may be many rows, so they are not to be held in memory at once. */
+#define DB_MANY " /* many */"
 
-/* What a back-end provides. Codes are KE_*; on an error `error` has its words until the next call. */
+enum db_role { DB_WRITER, DB_READER };
+/* DB_BEGIN_ONE: a single reading statement follows, which is a snapshot by itself. */
+enum db_begin { DB_BEGIN_WRITE, DB_BEGIN_READ, DB_BEGIN_ONE };
+
+/* A word of the schema's steps and what a back-end says for it. */
+struct db_word {
+	const char *ours, *theirs;
+};
+
+/* What a back-end provides. Codes are KE_*; on an error `error` has its words until the next call. KE_BUSY: a lock, a
+ * conflict with another process, or a database that is away: try the whole transaction again. begin() opens a connection
+ * that was lost anew, so statements may outlive it. */
 struct db_driver {
 	const char *name;
 	const char *count_tables; /* a query that gives one row: how many tables the database has */
+	const char
+	        *lock_schema; /* run first in a step of the schema; NULL: beginning to write locks enough */
+	const struct db_word *words; /* up to one without `ours`; NULL: the schema as it stands */
 	int (*open)(const char *where, int busy_ms, enum db_role role, void **ret, struct fault *f);
 	void (*close)(void *conn);
 	int (*begin)(void *conn, enum db_begin kind);
@@ -49,7 +74,9 @@ struct db_driver {
 	int (*prepare)(void *conn, const char *sql, void **ret);
 	void (*finalize)(void *stmt);
 	int (*bind)(void *stmt, const struct db_value *values,
-	        size_t count);   /* KE_STORE: wrong number of values */
+	        size_t count); /* KE_STORE: wrong number of values */
+	/* run a statement without rows; its error may come with a later one. NULL: there is nothing to gain */
+	int (*later)(void *stmt, const struct db_value *values, size_t count);
 	int (*step)(void *stmt); /* 1 a row, 0 the end, or a code */
 	void (*reset)(void *stmt);
 	int64_t (*number)(void *stmt, int column);
@@ -59,7 +86,7 @@ struct db_driver {
 	int (*check)(void *conn, struct fault *f);
 };
 
-extern const struct db_driver db_sqlite;
+extern const struct db_driver db_sqlite, db_postgres;
 
 struct db;
 struct db_rows; /* a running statement */
@@ -79,6 +106,9 @@ int db_check(struct db *db, struct fault *f);
 /* Run a statement that gives no rows. RET_CHANGES (may be NULL): rows touched. KE_EXIST: a unique row is there. SQL
  * must be a string that lives as long as the program: statements are cached by it. */
 int db_run(struct db *db, const char *sql, const struct db_value *values, size_t count, int64_t *ret_changes);
+/* The same inside a write transaction for a statement of which nothing is asked: its error may come with a later statement or
+ * with the commit. The values need not live longer than the call. */
+int db_later(struct db *db, const char *sql, const struct db_value *values, size_t count);
 /* Start a query. On 0 db_rows_end() must follow. */
 int db_query(
         struct db *db, const char *sql, const struct db_value *values, size_t count, struct db_rows **ret);

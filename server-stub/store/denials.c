@@ -97,6 +97,7 @@ static int denials_store(struct store *s, const struct denial *slots, size_t use
 
 	if (rc)
 		return rc;
+	rc = feed_lock(db); /* also: two processes count the same rows, each in its own order */
 	for (size_t i = 0; i < used && !rc; i++)
 		rc = db_run(db,
 		        "INSERT INTO denials (minute, who, reason, count) VALUES ($1, $2, $3, $4)"

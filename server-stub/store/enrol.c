@@ -5,27 +5,32 @@
 
 #include "server-stub/store/token.h"
 
-static int host_exists(struct db *db, const char *id, bool *ret)
+/* Make the row. *RET_NEW: false when the id is taken. Of two processes the second waits here for the first. */
+static int host_insert(struct db *db, const struct store_actor *actor, const struct store_enrolment *e,
+        const char *labels, bool *ret_new)
 {
-	int64_t n;
-	int rc = db_number(db, "SELECT count(*) FROM hosts WHERE id = $1", DB_ARGS(DB_T(id)), &n);
+	int64_t changes = 0;
+	int rc = db_run(db,
+	        "INSERT INTO hosts (id, state, cert_sha256, not_after, created, labels)"
+	        " VALUES ($1, 'enrolled', $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING",
+	        DB_ARGS(DB_T(e->host), DB_T(e->cert_sha256), DB_I(e->not_after), DB_I(actor->time),
+	                DB_T(labels)),
+	        &changes);
 
 	if (!rc)
-		*ret = n > 0;
+		*ret_new = changes == 1;
 	return rc;
 }
 
-static int host_upsert(
+static int host_take_over(
         struct db *db, const struct store_actor *actor, const struct store_enrolment *e, const char *labels)
 {
 	int rc = db_run(db,
-	        "INSERT INTO hosts (id, state, cert_sha256, not_after, created, labels)"
-	        " VALUES ($1, 'enrolled', $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET state = 'enrolled',"
-	        " cert_sha256 = excluded.cert_sha256, not_after = excluded.not_after, labels = "
-	        "excluded.labels,"
-	        " created = excluded.created, fresh = 1",
-	        DB_ARGS(DB_T(e->host), DB_T(e->cert_sha256), DB_I(e->not_after), DB_I(actor->time),
-	                DB_T(labels)),
+	        "UPDATE hosts SET state = 'enrolled', cert_sha256 = $1, not_after = $2, labels = $3, created "
+	        "= $4,"
+	        " fresh = 1 WHERE id = $5",
+	        DB_ARGS(DB_T(e->cert_sha256), DB_I(e->not_after), DB_T(labels), DB_I(actor->time),
+	                DB_T(e->host)),
 	        NULL);
 
 	return rc ? rc
@@ -46,13 +51,27 @@ static int labels_add(
 	return rc;
 }
 
+static int host_row(struct db *db, const struct store_actor *actor, const struct store_enrolment *e,
+        const char *labels, bool free_token, struct fault *f)
+{
+	bool is_new = false;
+	int rc = host_insert(db, actor, e, labels, &is_new);
+
+	if (rc || is_new)
+		return rc;
+	if (free_token)
+		return fault_set(f, KE_EXIST, e->host, "use a token that is bound to this host id",
+		        "is enrolled already");
+	return host_take_over(db, actor, e, labels);
+}
+
 static int host_write(struct db *db, const struct store_actor *actor, const struct store_enrolment *e,
-        const struct store_label *labels, size_t count)
+        const struct store_label *labels, size_t count, bool free_token, struct fault *f)
 {
 	struct buf json = BUF_INIT(64 << 10);
 
 	labels_write(&json, labels, count);
-	int rc = json.rc ? json.rc : host_upsert(db, actor, e, buf_text(&json));
+	int rc = json.rc ? json.rc : host_row(db, actor, e, buf_text(&json), free_token, f);
 	if (!rc)
 		rc = labels_add(db, e, labels, count);
 	buf_clear(&json);
@@ -67,19 +86,14 @@ static int enrol(
         struct db *db, const struct store_actor *actor, const struct store_enrolment *e, struct fault *f)
 {
 	struct token_labels held = { .text = BUF_INIT(64 << 10) };
-	bool exists = false, bound = false;
+	bool bound = false;
 	int rc = KE_OK;
 
-	if (e->token_id)
-		rc = token_take(db, e, actor->time, &bound, &held, f);
+	if (!e->token_id)
+		return host_write(db, actor, e, e->labels, e->label_count, false, f);
+	rc = token_take(db, e, actor->time, &bound, &held, f);
 	if (!rc)
-		rc = host_exists(db, e->host, &exists);
-	if (!rc && exists && e->token_id && !bound)
-		rc = fault_set(f, KE_EXIST, e->host, "use a token that is bound to this host id",
-		        "is enrolled already");
-	if (!rc)
-		rc = e->token_id ? host_write(db, actor, e, held.labels, held.count)
-		                 : host_write(db, actor, e, e->labels, e->label_count);
+		rc = host_write(db, actor, e, held.labels, held.count, !bound, f);
 	buf_free(&held.text);
 	return rc;
 }
@@ -96,9 +110,9 @@ int store_host_enrol(
 static int state_check(struct db *db, const char *id, bool *ret_revoked, struct fault *f)
 {
 	int64_t revoked;
-	int rc =
-	        db_number(db, "SELECT CASE WHEN state = 'revoked' THEN 1 ELSE 0 END FROM hosts WHERE id = $1",
-	                DB_ARGS(DB_T(id)), &revoked);
+	int rc = db_number(db,
+	        "SELECT CASE WHEN state = 'revoked' THEN 1 ELSE 0 END FROM hosts WHERE id = $1" DB_FOR_UPDATE,
+	        DB_ARGS(DB_T(id)), &revoked);
 
 	if (rc == KE_NOENT)
 		return fault_set(f, rc, id, NULL, "is not a known host");

@@ -31,7 +31,7 @@ static int news_read(struct db *db, struct store_news *ret)
 int store_news(struct store *s, struct store_news *ret, struct fault *f)
 {
 	struct db *db;
-	int rc = read_begin(s, &db, f);
+	int rc = read_one(s, &db, f);
 
 	return rc ? rc : read_end(s, db, news_read(db, ret), f);
 }
@@ -228,6 +228,9 @@ static int term_hold(struct db *db, const struct store_deed *deed, struct fault 
 	               : rc;
 }
 
+/* Several processes: the UPDATE of the lease and that of the execution each wait for whoever holds the row and then judge
+ * it by its new state (READ COMMITTED does, and the condition is on that row alone); the change is counted under its row's
+ * lock, which publishing takes too, so that changes become visible in their order. */
 int store_execution_write(struct store *s, const struct store_actor *actor, const struct store_execution *e,
         const struct store_deed *deed, struct fault *f)
 {
@@ -247,7 +250,8 @@ int store_execution_write(struct store *s, const struct store_actor *actor, cons
 	return write_end(s, db, rc, f);
 }
 
-/* ---- the lease ---- */
+/* ---- the lease ----
+ * One row and one statement whose condition is on that row: who waited judges what the other left. */
 
 int store_lease_take(
         struct store *s, const char *holder, int64_t now, int64_t seconds, int64_t *ret_term, struct fault *f)

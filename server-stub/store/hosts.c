@@ -103,7 +103,7 @@ static int host_walk(struct store *s, const char *sql, const struct db_value *va
 	w->row = given->row;
 	w->ctx = given->ctx;
 	w->text = BUF_INIT(1 << 20);
-	int rc = walk(s, sql, values, count, host_each, w, f);
+	int rc = walk_deep(s, sql, values, count, host_each, w, f);
 	*ret_found = w->found;
 	buf_free(&w->text);
 	free(w);

@@ -1,10 +1,18 @@
 /* migrate.c — the schema as a list of steps, only ever appended to. A step and its version number are one transaction:
  * killed anywhere, the next start runs the step again from nothing. Refuses databases that a newer program wrote (it
- * might store things this one would overlook) and databases that belong to somebody else. Called by store_open(). */
+ * might store things this one would overlook) and databases that belong to somebody else. The steps are in SQLite's
+ * words; a back-end with other names for types brings a table of them. Processes that start at once on an empty
+ * database wait for each other, because each step reads the version under a lock. Called by store_open(). */
 #include "server-stub/store/migrate.h"
 
+#include <string.h>
+
+#include "proto/buf.h"
+
+#define STEP_MAX (64 << 10)
+
 /* Step N (from 1) brings version N-1 to N. Never edit one that was released. */
-static const char *const sqlite_steps[] = {
+static const char *const steps[] = {
 	/* 1: hosts and their chains */
 	"CREATE TABLE hosts (id TEXT PRIMARY KEY, "
 	" state TEXT NOT NULL CHECK (state IN ('enrolled', 'revoked', 'forked')),"
@@ -104,7 +112,36 @@ static const char *const sqlite_steps[] = {
 
 int schema_newest(void)
 {
-	return (int)(sizeof sqlite_steps / sizeof sqlite_steps[0]);
+	return (int)(sizeof steps / sizeof steps[0]);
+}
+
+static const struct db_word *word_at(const struct db_word *words, const char *at)
+{
+	for (const struct db_word *w = words; w->ours; w++)
+		if (!strncmp(at, w->ours, strlen(w->ours)))
+			return w;
+	return NULL;
+}
+
+/* Run the step that follows VERSION, in the back-end's words. */
+static int step_script(struct db *db, int version)
+{
+	const struct db_word *words = db_driver_of(db)->words;
+	struct buf text = BUF_INIT(STEP_MAX);
+
+	if (!words)
+		return db_script(db, steps[version]);
+	for (const char *at = steps[version]; *at;) {
+		const struct db_word *w = word_at(words, at);
+		if (w)
+			buf_str(&text, w->theirs);
+		else
+			buf_char(&text, *at);
+		at += w ? strlen(w->ours) : 1;
+	}
+	int rc = text.rc ? text.rc : db_script(db, buf_text(&text));
+	buf_free(&text);
+	return rc;
 }
 
 /* The version; 0 for an empty database. Runs inside a write transaction. */
@@ -121,7 +158,7 @@ static int version_read(struct db *db, int *ret, struct fault *f)
 	if (rc == KE_BUSY || rc == KE_NOMEM)
 		return db_fault(db, rc, f);
 	if (rc)
-		return fault_set(f, KE_STORE, "store", "name an empty file or one that kedge-server made",
+		return fault_set(f, KE_STORE, "store", "name an empty one or one that kedge-server made",
 		        "is not a kedge database");
 	if (version < 0 || version > schema_newest())
 		return fault_set(f, KE_STORE, "store", "use the newer program, or restore an older backup",
@@ -135,15 +172,20 @@ static int version_read(struct db *db, int *ret, struct fault *f)
 static int step_run(struct db *db, int to, int *ret_version, struct fault *f)
 {
 	int version = 0;
+	const char *lock = db_driver_of(db)->lock_schema;
 	int rc = db_begin(db, DB_BEGIN_WRITE);
 
-	if (rc)
-		return db_fault(db, rc, f);
+	if (!rc && lock)
+		rc = db_script(db, lock);
+	if (rc) {
+		db_fault(db, rc, f);
+		goto out;
+	}
 	rc = version_read(db, &version, f);
 	if (rc)
 		goto out;
 	if (version < to) {
-		rc = db_script(db, sqlite_steps[version]);
+		rc = step_script(db, version);
 		if (!rc)
 			rc = db_run(
 			        db, "UPDATE kedge_schema SET version = $1", DB_ARGS(DB_I(version + 1)), NULL);

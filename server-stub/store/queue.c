@@ -1,8 +1,10 @@
 /* queue.c — group commit. Batches wait in a bounded list; one thread takes as many as fit a transaction, or what came
  * within some milliseconds, commits them together and only then answers each. A durable commit costs the disk a sync
  * (about 2 ms), so sharing one is worth a factor of sixty. A batch that is refused (a fork, a hole) does not disturb
- * its neighbours: each has its own savepoint. When a whole group fails for the database's sake, its batches are tried
- * one by one, so that a damaged page stops the hosts it belongs to and nobody else. */
+ * its neighbours: it is refused before it has written anything. When a whole group fails for the database's sake, its
+ * batches are tried one by one, so that a damaged page stops the hosts it belongs to and nobody else. Groups of several
+ * processes run side by side: each locks its hosts in the order of their ids, so none waits for another in a circle.
+ * When a commit's outcome is not known, trying again finds what was stored and counts it as duplicates. */
 #include "server-stub/store/impl.h"
 
 #include <stdlib.h>
@@ -18,6 +20,7 @@ struct entry {
 	const struct store_batch *batch;
 	struct entry *next;
 	int64_t arrived; /* ms, monotonic */
+	size_t place;    /* in its group */
 	int rc;
 	struct store_ack ack;
 	struct fault fault;
@@ -100,20 +103,53 @@ static bool fatal(int rc)
 	return rc == KE_STORE || rc == KE_BUSY || rc == KE_NOMEM;
 }
 
-/* One batch behind its savepoint. Returns a code only when the transaction is lost. */
+/* Returns a code only when the transaction is lost. */
 static int entry_append(struct db *db, struct entry *e)
 {
-	int rc = db_run(db, "SAVEPOINT batch", DB_NO_ARGS, NULL);
-
-	if (rc)
-		return rc;
 	e->rc = chain_append(db, e->batch, &e->ack, &e->fault);
-	if (fatal(e->rc))
-		return e->rc;
-	/* what a fork leaves is the mark on its host, which shall stay */
-	if (e->rc && e->rc != KE_FORK)
-		rc = db_run(db, "ROLLBACK TO SAVEPOINT batch", DB_NO_ARGS, NULL);
-	return rc ? rc : db_run(db, "RELEASE SAVEPOINT batch", DB_NO_ARGS, NULL);
+	return fatal(e->rc) ? e->rc : KE_OK;
+}
+
+static bool feeds(const struct entry *e)
+{
+	for (size_t i = 0; i < e->batch->count; i++)
+		if (e->batch->records[i].drift || e->batch->records[i].refusal)
+			return true;
+	return false;
+}
+
+/* By host; batches of one host in the order in which they came. */
+static int entry_order(const void *a, const void *b)
+{
+	const struct entry *one = *(struct entry *const *)a, *two = *(struct entry *const *)b;
+	int order = strcmp(one->batch->host, two->batch->host);
+
+	return order ? order : one->place < two->place ? -1 : 1;
+}
+
+static int group_append(struct db *db, struct entry *group)
+{
+	size_t n = 0;
+	bool feed = false;
+	int rc = KE_OK;
+
+	for (struct entry *e = group; e; e = e->next) {
+		e->place = n++;
+		feed = feed || feeds(e);
+	}
+	struct entry **order = calloc(n, sizeof(struct entry *));
+	if (!order)
+		return KE_NOMEM;
+	n = 0;
+	for (struct entry *e = group; e; e = e->next)
+		order[n++] = e;
+	qsort(order, n, sizeof(struct entry *), entry_order);
+	if (feed)
+		rc = feed_lock(db);
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = entry_append(db, order[i]);
+	free(order);
+	return rc;
 }
 
 static void group_fail(struct entry *group, int rc, const struct fault *f)
@@ -136,9 +172,7 @@ static bool group_commit(struct store *s, struct entry *group)
 		group_fail(group, rc, &f);
 		return rc == KE_BUSY || rc == KE_NOMEM; /* alone it would wait just as long */
 	}
-	for (struct entry *e = group; e && !rc; e = e->next)
-		rc = entry_append(db, e);
-	rc = write_end(s, db, rc, &f);
+	rc = write_end(s, db, group_append(db, group), &f);
 	if (rc)
 		group_fail(group, rc, &f);
 	return rc != KE_STORE && rc != KE_BUSY;

@@ -51,22 +51,21 @@ static int publish_audit(struct db *db, const struct store_actor *actor, enum st
 	return rc;
 }
 
-/* Raise the generation, if it is still EXPECT (or whatever it is). */
+/* Raise the generation, if it is EXPECT (or whatever it is). Its row is locked, so publications come one after the other;
+ * the row of the changes is too: an execution that is being written has its change counted here or gets one above. */
 static int generation_raise(struct db *db, int64_t expect, int64_t *ret, struct fault *f)
 {
-	int64_t changes = 0, now = 0;
-	int rc = db_number(db, "SELECT generation FROM repo_state", DB_NO_ARGS, &now);
+	int64_t now = 0, change = 0;
+	int rc = db_number(db, "SELECT generation FROM repo_state" DB_FOR_UPDATE, DB_NO_ARGS, &now);
 
 	if (!rc && expect >= 0 && now != expect)
 		return fault_set(f, KE_CONFLICT, "repo", "fetch it and publish again",
 		        "is at generation %lld, not %lld", (long long)now, (long long)expect);
 	if (!rc)
-		rc = db_run(db,
-		        "UPDATE repo_state SET generation = $1, news = (SELECT change FROM rollout_change)"
-		        " WHERE generation = $2",
-		        DB_ARGS(DB_I(now + 1), DB_I(now)), &changes);
-	if (!rc && changes != 1)
-		rc = KE_BUSY;
+		rc = db_number(db, "SELECT change FROM rollout_change" DB_FOR_UPDATE, DB_NO_ARGS, &change);
+	if (!rc)
+		rc = db_run(db, "UPDATE repo_state SET generation = $1, news = $2",
+		        DB_ARGS(DB_I(now + 1), DB_I(change)), NULL);
 	if (!rc)
 		*ret = now + 1;
 	return rc == KE_NOENT ? KE_STORE : rc;

@@ -1,7 +1,8 @@
 /* retention.c — forgetting, a little at a time. Each call deletes at most some hundred rows of each kind in one short
  * transaction, from the old end of the table, so that reports never wait long behind it. The clock may have jumped:
  * only an unbroken run of old rows at the front goes. The audit chain remembers the last row that went, so that what
- * is left can still be verified from its first row on. */
+ * is left can still be verified from its first row on. Several processes forget one after the other: each holds the lock
+ * of the feeds, which writers of drifts wait for, as long as it takes. */
 #include "server-stub/store/impl.h"
 
 #include <string.h>
@@ -49,8 +50,12 @@ static int tables_prune(struct db *db, const struct cut *cut, uint64_t *deleted)
 static int audit_prune(struct db *db, const struct cut *cut, uint64_t *deleted)
 {
 	int64_t changes = 0, moved = 0;
+	int rc = audit_lock(db);
+
+	if (rc)
+		return rc;
 	/* the base moves to the last row of the old run, then everything up to the base goes */
-	int rc = db_run(db,
+	rc = db_run(db,
 	        "UPDATE audit_base SET (seq, hash) = (SELECT seq, hash FROM audit WHERE seq < COALESCE("
 	        "(SELECT min(seq) FROM (SELECT seq, time FROM audit ORDER BY seq LIMIT $1) AS head"
 	        " WHERE time >= $2), (SELECT max(seq) + 1 FROM (SELECT seq FROM audit ORDER BY seq LIMIT $1) "
@@ -89,11 +94,13 @@ int store_prune(
 
 	if (rc)
 		return rc;
-	rc = tables_prune(db, &cut, &deleted);
+	rc = feed_lock(db);
 	if (!rc)
-		rc = audit_prune(db, &cut, &deleted);
+		rc = tables_prune(db, &cut, &deleted);
 	if (!rc)
 		rc = tokens_prune(db, &cut, &deleted);
+	if (!rc)
+		rc = audit_prune(db, &cut, &deleted);
 	rc = write_end(s, db, rc, f);
 	if (!rc)
 		*ret_deleted = deleted;

@@ -63,9 +63,9 @@ int store_said_list(struct store *s, const struct store_said_filter *filter,
 		        DB_ARGS(DB_I(filter->serial), DB_T(filter->policy), DB_I(filter->version),
 		                DB_I(filter->since), DB_T(rollout), DB_T(policy), DB_T(filter->host)),
 		        said_each, &w, f);
-	return walk(s,
-	        filter->bare ? SAID("'', ''") " WHERE h.state <> 'revoked' ORDER BY h.id"
-	                     : SAID("h.kernel, h.facts") " WHERE h.state <> 'revoked' ORDER BY h.id",
+	return walk_deep(s,
+	        filter->bare ? SAID("'', ''") " WHERE h.state <> 'revoked' ORDER BY h.id" DB_MANY
+	                     : SAID("h.kernel, h.facts") " WHERE h.state <> 'revoked' ORDER BY h.id" DB_MANY,
 	        DB_ARGS(DB_I(filter->serial), DB_T(filter->policy), DB_I(filter->version),
 	                DB_I(filter->since), DB_T(rollout), DB_T(policy)),
 	        said_each, &w, f);

@@ -109,6 +109,8 @@ static void sq_close(void *conn)
 
 static int sq_begin(void *conn, enum db_begin kind)
 {
+	if (kind == DB_BEGIN_ONE)
+		return KE_OK;
 	/* IMMEDIATE: take the write lock at once, so that nothing fails half-way with "busy" */
 	return sq_script(conn, kind == DB_BEGIN_WRITE ? "BEGIN IMMEDIATE" : "BEGIN");
 }

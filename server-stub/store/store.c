@@ -26,38 +26,31 @@ static int connections_open(struct store *s, struct fault *f)
 	return rc;
 }
 
-static int driver_choose(const char *where, const struct db_driver **ret, struct fault *f)
+static const struct db_driver *driver_choose(const char *where)
 {
-	if (!strncmp(where, "postgresql://", 13) || !strncmp(where, "postgres://", 11))
-		return fault_set(f, KE_UNSUPPORTED, where, "give the path of an SQLite file",
-		        "this build has no PostgreSQL back-end");
-	*ret = &db_sqlite;
-	return KE_OK;
+	return !strncmp(where, "postgresql://", 13) || !strncmp(where, "postgres://", 11) ? &db_postgres
+	                                                                                  : &db_sqlite;
 }
 
 int store_open(const struct store_config *config, struct store **ret, struct fault *f)
 {
-	const struct db_driver *driver = NULL;
-	int rc = driver_choose(config->where, &driver, f);
-
-	if (rc)
-		return rc;
 	struct store *s = calloc(1, sizeof *s);
+
 	if (!s)
-		return fault_set(f, KE_NOMEM, config->where, NULL, "%s", "");
-	s->driver = driver;
+		return fault_set(f, KE_NOMEM, "store", NULL, "%s", "");
+	s->driver = driver_choose(config->where);
 	s->busy_ms = config->busy_ms > 0 ? config->busy_ms : BUSY_MS_DEFAULT;
 	pthread_mutex_init(&s->write_lock, NULL);
 	pthread_mutex_init(&s->pool_lock, NULL);
 	pthread_cond_init(&s->pool_freed, NULL);
 	s->where = strdup(config->where);
-	rc = s->where ? connections_open(s, f) : KE_NOMEM;
+	int rc = s->where ? connections_open(s, f) : KE_NOMEM;
 	if (!rc)
 		rc = denials_make(s);
 	if (!rc) {
 		rc = queue_start(s, config);
 		if (rc)
-			fault_set(f, rc, s->where, NULL, "cannot start the writer's thread");
+			fault_set(f, rc, "store", NULL, "cannot start the writer's thread");
 	}
 	if (rc) {
 		store_close(s);
@@ -139,7 +132,7 @@ int write_end(struct store *s, struct db *db, int rc, struct fault *f)
 	return rc;
 }
 
-int read_begin(struct store *s, struct db **ret, struct fault *f)
+static int read_start(struct store *s, enum db_begin kind, struct db **ret, struct fault *f)
 {
 	pthread_mutex_lock(&s->pool_lock);
 	while (!s->pool_free)
@@ -148,11 +141,21 @@ int read_begin(struct store *s, struct db **ret, struct fault *f)
 	s->pool[s->pool_free] = NULL;
 	pthread_mutex_unlock(&s->pool_lock);
 
-	int rc = db_begin(db, DB_BEGIN_READ);
+	int rc = db_begin(db, kind);
 	if (rc)
 		return read_end(s, db, rc, f);
 	*ret = db;
 	return KE_OK;
+}
+
+int read_begin(struct store *s, struct db **ret, struct fault *f)
+{
+	return read_start(s, DB_BEGIN_READ, ret, f);
+}
+
+int read_one(struct store *s, struct db **ret, struct fault *f)
+{
+	return read_start(s, DB_BEGIN_ONE, ret, f);
 }
 
 int read_end(struct store *s, struct db *db, int rc, struct fault *f)
@@ -179,13 +182,13 @@ int64_t page_cursor(const struct store_page *page)
 	return page->newest && page->cursor == 0 ? INT64_MAX : page->cursor;
 }
 
-int walk(struct store *s, const char *sql, const struct db_value *values, size_t count,
-        int (*each)(void *ctx, struct db *db, struct db_rows *rows), void *ctx, struct fault *f)
+static int walk_in(struct store *s, enum db_begin kind, const char *sql, const struct db_value *values,
+        size_t count, int (*each)(void *ctx, struct db *db, struct db_rows *rows), void *ctx, struct fault *f)
 {
 	struct db_rows *rows = NULL;
-	struct db *db;
+	struct db *db = NULL;
 	int stopped = KE_OK;
-	int rc = read_begin(s, &db, f);
+	int rc = read_start(s, kind, &db, f);
 
 	if (rc)
 		return rc;
@@ -202,6 +205,26 @@ int walk(struct store *s, const char *sql, const struct db_value *values, size_t
 	if (rc && f)
 		*f = own;
 	return rc ? rc : stopped;
+}
+
+int walk(struct store *s, const char *sql, const struct db_value *values, size_t count,
+        int (*each)(void *ctx, struct db *db, struct db_rows *rows), void *ctx, struct fault *f)
+{
+	return walk_in(s, DB_BEGIN_ONE, sql, values, count, each, ctx, f);
+}
+
+int walk_deep(struct store *s, const char *sql, const struct db_value *values, size_t count,
+        int (*each)(void *ctx, struct db *db, struct db_rows *rows), void *ctx, struct fault *f)
+{
+	return walk_in(s, DB_BEGIN_READ, sql, values, count, each, ctx, f);
+}
+
+int feed_lock(struct db *db)
+{
+	int64_t version;
+	int rc = db_number(db, "SELECT version FROM kedge_schema" DB_FOR_UPDATE, DB_NO_ARGS, &version);
+
+	return rc == KE_NOENT ? KE_STORE : rc;
 }
 
 void labels_write(struct buf *out, const struct store_label *labels, size_t count)
@@ -221,7 +244,7 @@ int store_ready(struct store *s, struct fault *f)
 
 	if (queue_full(s))
 		return fault_set(f, KE_BUSY, "store", NULL, "the queue of records is full");
-	int rc = read_begin(s, &db, f);
+	int rc = read_one(s, &db, f);
 	if (rc)
 		return rc;
 	rc = db_number(db, "SELECT version FROM kedge_schema", DB_NO_ARGS, &version);

@@ -1,7 +1,7 @@
 /* store.h — what the control server remembers: hosts, their records, tokens, the audit trail, the published repository.
  *
- * One interface; the back-end is chosen by what store_open() is given (SQLite: a path; a "postgresql://" address is
- * refused with KE_UNSUPPORTED by builds without it). Callers see no SQL, the store sees no HTTP and reads no JSON.
+ * One interface; the back-end is chosen by what store_open() is given: the path of an SQLite file, or the "postgresql://"
+ * address of a database that several processes share. Callers see no SQL, the store sees no HTTP and reads no JSON.
  *
  * Idioms, the same everywhere:
  *  - Every function is thread-safe. Changes are durable (synced) when the function returns or done() is called.
@@ -11,8 +11,9 @@
  *  - Lists have a page: limit 1 to STORE_PAGE_MAX (else KE_RANGE); ask for one more than you show to learn whether
  *    there is a next page. An empty list is no error.
  *  - Hashes and keys travel as lower-case hex, epochs as 16 hex digits, times as seconds since 1970.
- *  - Errors: KE_STORE (the database failed: disk, corruption, newer schema), KE_BUSY (locked by somebody else, or the
- *    queue is full: answer 503 and let the client try again), KE_NOMEM, and what each function names.
+ *  - Errors: KE_STORE (the database failed: disk, corruption, newer schema), KE_BUSY (locked by somebody else, away for
+ *    the moment, or the queue is full: answer 503 and let the client try again), KE_NOMEM, and what each function names.
+ *    Either may mean that the connection was lost in the middle of a commit: what was asked for may have been done.
  *    F may be NULL; it carries the database's words.
  *  - Whoever changes something says who did it (struct store_actor); the audit row is written in the same transaction.
  */
@@ -34,15 +35,16 @@ struct store;
 /* ---- open and close ---- */
 
 struct store_config {
-	const char *where;    /* path of the SQLite file; made with mode 0600 when absent */
-	int busy_ms;          /* how long to wait for a lock held by another process; 0: 2000 */
+	const char *where; /* path of the SQLite file, made with mode 0600 when absent; or postgresql://... */
+	int busy_ms;       /* how long to wait for a lock held by another process; 0: 2000 */
 	unsigned commit_rows; /* group commit: at most so many records ... */
 	unsigned commit_ms;   /* ... or so many milliseconds, whichever comes first; 0: 200 and 20 */
 	unsigned queue_rows;  /* records that may wait; 0: 20000. A full queue answers KE_BUSY */
 };
 
 /* Open (and create or migrate) the store and start its writer thread. KE_STORE: unusable, or its schema is newer than
- * this program. KE_BUSY: another process is migrating it. */
+ * this program. KE_BUSY: another process is migrating it. KE_USAGE: the address of a database is not valid, or holds a
+ * password. */
 int store_open(const struct store_config *config, struct store **ret, struct fault *f);
 /* Commit what waits in the queue (its done() functions are called), stop the writer, close. NULL is fine. */
 void store_close(struct store *s);

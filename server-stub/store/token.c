@@ -93,6 +93,8 @@ int token_labels_load(struct db *db, const char *id, struct token_labels *ret)
 	return KE_OK;
 }
 
+/* Nothing is locked by looking: of two processes that take one token, the second waits at the UPDATE for the first and
+ * then finds it used. */
 int token_take(struct db *db, const struct store_enrolment *e, int64_t now, bool *ret_bound,
         struct token_labels *ret_labels, struct fault *f)
 {
@@ -113,7 +115,7 @@ int store_token_check(struct store *s, const char *id, const char *secret_sha256
 	struct store_enrolment e = { .host = host, .token_id = id, .token_sha256 = secret_sha256 };
 	struct db *db;
 	bool bound;
-	int rc = read_begin(s, &db, f);
+	int rc = read_one(s, &db, f);
 
 	return rc ? rc : read_end(s, db, token_look(db, &e, now, &bound, f), f);
 }
@@ -226,7 +228,7 @@ int store_token_list(struct store *s, const char *after, unsigned limit,
 
 	if (rc)
 		return rc;
-	return walk(s,
+	return walk_deep(s,
 	        "SELECT id, host, created, created_by, expires, used, used_by FROM tokens WHERE id > $1"
 	        " ORDER BY id LIMIT $2",
 	        DB_ARGS(DB_T(after ? after : ""), DB_I(limit)), token_each, &w, f);

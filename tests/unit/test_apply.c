@@ -9,6 +9,15 @@
 
 #include "tests/support/engine_world.h"
 
+static int open_descriptors(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
 static void applies_and_reverts(void **state)
 {
 	struct world w;
@@ -19,7 +28,9 @@ static void applies_and_reverts(void **state)
 
 	world_open(&w, three, false);
 	three_put(&w);
+	int open_before = open_descriptors();
 	assert_int_equal(run(&w, NULL), 0);
+	assert_int_equal(open_descriptors(), open_before);
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(w.plan->keys[i].outcome, OUTCOME_APPLIED);
 	three_are_new(&w);
@@ -167,26 +178,36 @@ static void a_foreign_write_is_a_conflict(void **state)
 	}
 }
 
-/* What somebody else set to the wanted value is theirs: a later failure leaves it. */
+/* What somebody else set to the wanted value is theirs: a later failure leaves it, be it the first key or one between others. */
 static void their_value_is_not_restored(void **state)
 {
-	struct world w;
-	struct meddler m = { &w, "net/ipv4/tcp_rmem", "net/ipv4/tcp_rmem", NULL, 0444 };
-	struct apply_options ao = { .before_write = meddle, .ctx = &m };
+	static const struct row four[] = { { "net.ipv4.tcp_fin_timeout", "30" },
+		{ "net.core.somaxconn", "1024" }, { "net.ipv4.tcp_rmem", "4096 131072 16777216" },
+		{ "net.ipv4.tcp_sack", "0" }, { NULL, NULL } };
+	static const struct {
+		const char *key, *value, *first, *second;
+	} rows[] = { { "net/core/somaxconn", "1024", "60", "1024" },
+		{ "net/ipv4/tcp_fin_timeout", "30", "30", "4096" } };
 	(void)state;
 
-	world_open(&w, three, false);
-	three_put(&w);
-	struct observation *o = NULL;
-	assert_int_equal(observe_policy(w.e->ps, w.policy, w.e->kernel, &o, &w.f), 0);
-	assert_int_equal(plan_build(w.policy, o, w.e->ceiling, &w.plan), 0);
-	observation_free(o);
-	tree_put(&w.t, "net/core/somaxconn", "1024");
-	assert_int_equal(apply_run(w.e, w.policy, w.plan, &ao, &w.f), KE_REFUSED);
-	assert_int_equal(w.plan->keys[2].outcome, OUTCOME_REFUSED);
-	assert_int_equal(w.plan->keys[2].err, EACCES);
-	three_are(&w, "60", "1024", "4096\t131072\t6291456");
-	world_close(&w);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct world w;
+		struct meddler m = { &w, "net/ipv4/tcp_sack", "net/ipv4/tcp_sack", NULL, 0444 };
+		struct apply_options ao = { .before_write = meddle, .ctx = &m };
+		struct observation *o = NULL;
+		world_open(&w, four, false);
+		three_put(&w);
+		tree_put(&w.t, "net/ipv4/tcp_sack", "1");
+		assert_int_equal(observe_policy(w.e->ps, w.policy, w.e->kernel, &o, &w.f), 0);
+		assert_int_equal(plan_build(w.policy, o, w.e->ceiling, &w.plan), 0);
+		observation_free(o);
+		tree_put(&w.t, rows[i].key, rows[i].value);
+		assert_int_equal(apply_run(w.e, w.policy, w.plan, &ao, &w.f), KE_REFUSED);
+		assert_int_equal(w.plan->keys[3].outcome, OUTCOME_REFUSED);
+		assert_int_equal(w.plan->keys[3].err, EACCES);
+		three_are(&w, rows[i].first, rows[i].second, "4096\t131072\t6291456");
+		world_close(&w);
+	}
 }
 
 static void a_refused_plan_is_held(void **state)

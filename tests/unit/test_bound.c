@@ -134,6 +134,7 @@ static void what_is_written(void **state)
 		{ &zero_is_all, BOUND_AT_MOST, "262144", "0", "262144", false, "from above" },
 		{ &triple, BOUND_AT_LEAST, "1 2 3", "4 5", "1 2 3", false, "not what was expected" },
 		{ &number, BOUND_AT_LEAST, "1", "many", "1", false, "no number at all" },
+		{ &number, BOUND_AT_LEAST, "1", "+2", "1", false, "a sign that is not printed" },
 		{ &number, BOUND_AT_LEAST, "1", "2 3", "1", false, "too many" },
 		{ &number, BOUND_AT_LEAST, "1", "007", "1", false, "not how numbers are printed" },
 		{ &number, BOUND_AT_LEAST, "1", "-0", "1", false, "nor this" },

@@ -18,6 +18,7 @@ static void judges_keys(void **state)
 		const char *remark;
 	} rows[] = {
 		{ "net.**\n", "net.ipv4.tcp_rmem", CEILING_ALLOWED, "the default's own pattern" },
+		{ " \t net.**\n", "net.ipv4.tcp_rmem", CEILING_ALLOWED, "blanks in front" },
 		{ "net.ipv4.*\n", "net.ipv4.tcp_rmem", CEILING_ALLOWED, "one segment" },
 		{ "net.ipv4.*\n", "net.ipv4.conf.lo.rp_filter", CEILING_OUTSIDE, "a star is one segment" },
 		{ "net.ipv4.conf.*.rp_filter", "net/ipv4/conf/eth0.1/rp_filter", CEILING_ALLOWED,

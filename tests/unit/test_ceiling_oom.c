@@ -3,12 +3,25 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
 #include "agent/engine/ceiling.h"
 #include "tests/support/fault_tree.h"
 #include "tests/support/oom.h"
+
+static bool fstat_fails;
+int __real_fstat(int fd, struct stat *st);
+int __wrap_fstat(int fd, struct stat *st);
+
+int __wrap_fstat(int fd, struct stat *st)
+{
+	if (!fstat_fails)
+		return __real_fstat(fd, st);
+	errno = EIO;
+	return -1;
+}
 
 static void half_a_ceiling_is_none(void **state)
 {
@@ -73,11 +86,29 @@ static void files_leave_nothing_behind(void **state)
 	tree_close(&t);
 }
 
+/* Whose it is cannot be known: it is not taken. */
+static void a_file_of_nobody(void **state)
+{
+	struct tree t;
+	struct ceiling *c = NULL;
+	struct fault f = { 0 };
+	(void)state;
+	tree_open(&t);
+	assert_int_equal(file_replace(t.ceiling, "net.**\n", 7, 0644, FILE_VOLATILE, &f), 0);
+	fstat_fails = true;
+	int rc = ceiling_read(t.ceiling, &c, &f);
+	fstat_fails = false;
+	assert_int_equal(rc, KE_IO);
+	assert_null(c);
+	tree_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(half_a_ceiling_is_none),
 		cmocka_unit_test(files_leave_nothing_behind),
+		cmocka_unit_test(a_file_of_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "agent/engine/frame.h"
 #include "agent/engine/journal.h"
 #include "tests/support/fault_tree.h"
 
@@ -56,6 +57,12 @@ static void round_trip(void **state)
 	assert_int_equal(journal_write(t.dir, j, &f), 0);
 	assert_int_equal(journal_read(t.dir, &back, &f), 0);
 	same(j, back);
+	char path[PATH_MAX];
+	snprintf(path, sizeof path, "%s/%s", t.dir, JOURNAL_NAME);
+	assert_int_equal(file_replace(path, "kedge", 5, 0600, FILE_VOLATILE, &f), 0);
+	assert_int_equal(journal_read(t.dir, &(struct journal *){ NULL }, &f), KE_SYNTAX);
+	assert_string_equal(f.where, path);
+	assert_non_null(strstr(f.what, "torn"));
 	assert_int_equal(journal_remove(t.dir, &f), 0);
 	assert_int_equal(journal_read(t.dir, &(struct journal *){ NULL }, &f), KE_NOENT);
 	assert_int_equal(journal_remove(t.dir, &f), 0);
@@ -139,6 +146,126 @@ static void bad_names_are_refused(void **state)
 	}
 }
 
+/* Whole frames with right checksums, and what they say is no journal. */
+static void what_no_journal_says(void **state)
+{
+	static const struct {
+		const char *boot;
+		uint32_t state;
+		int64_t deadline;
+		uint32_t n;
+		const char *path, *old, *new; /* of one entry; path "": none follows */
+		bool longer_head, longer_entry;
+		int code;
+		const char *remark;
+	} rows[] = {
+		{ "b", JOURNAL_APPLIED, 5, 1, "net/core/somaxconn", "1", "2", false, false, KE_OK, "good" },
+		{ "b", JOURNAL_APPLYING, 0, 1, "net/core/somaxconn", "1", NULL, false, false, KE_OK,
+		        "only changed along" },
+		{ "b", JOURNAL_APPLYING, 0, 0, "", NULL, NULL, false, false, KE_OK, "no entries" },
+		{ NULL, JOURNAL_APPLIED, 5, 0, "", NULL, NULL, false, false, KE_SYNTAX, "no boot" },
+		{ "0123456789012345678901234567890123456789012345678901234567890123456789", JOURNAL_APPLIED,
+		        5, 0, "", NULL, NULL, false, false, KE_SYNTAX, "a boot id that is too long" },
+		{ "b", JOURNAL_APPLIED + 7, 5, 0, "", NULL, NULL, false, false, KE_SYNTAX, "a third state" },
+		{ "b", JOURNAL_APPLIED, -1, 0, "", NULL, NULL, false, false, KE_SYNTAX,
+		        "a deadline before time" },
+		{ "b", JOURNAL_APPLIED, 5, JOURNAL_MAX_ENTRIES + 1, "", NULL, NULL, false, false, KE_SYNTAX,
+		        "too many" },
+		{ "b", JOURNAL_APPLIED, 5, JOURNAL_MAX_ENTRIES, "", NULL, NULL, false, false, KE_SYNTAX,
+		        "entries that are not there" },
+		{ "b", JOURNAL_APPLIED, 5, 0, "net/core/somaxconn", "1", "2", false, false, KE_SYNTAX,
+		        "one that is not counted" },
+		{ "b", JOURNAL_APPLIED, 5, 1, NULL, "1", "2", false, false, KE_SYNTAX, "no path" },
+		{ "b", JOURNAL_APPLIED, 5, 1, "net.core.somaxconn", "1", "2", false, false, KE_SYNTAX,
+		        "dots" },
+		{ "b", JOURNAL_APPLIED, 5, 1, "net.core/somaxconn", "1", "2", false, false, KE_SYNTAX,
+		        "a dot where a slash was" },
+		{ "b", JOURNAL_APPLIED, 5, 1, "net/core/some conn", "1", "2", false, false, KE_SYNTAX,
+		        "no name" },
+		{ "b", JOURNAL_APPLIED, 5, 1, "net/ipv4/conf/*/rp_filter", "1", "2", false, false, KE_SYNTAX,
+		        "a pattern" },
+		{ "b", JOURNAL_APPLIED, 5, 1, "net/core/somaxconn", NULL, "2", false, false, KE_SYNTAX,
+		        "no old value" },
+		{ "b", JOURNAL_APPLIED, 5, 1, "net/core/somaxconn", "1", "2", true, false, KE_SYNTAX,
+		        "a head that goes on" },
+		{ "b", JOURNAL_APPLIED, 5, 1, "net/core/somaxconn", "1", "2", false, true, KE_SYNTAX,
+		        "an entry that goes on" },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct buf out = BUF_INIT(4096), part = BUF_INIT(4096);
+		struct journal *j = NULL;
+		buf_bytes(&out, "kedgejn1", FRAME_MAGIC_LEN);
+		frame_text(&part, rows[i].boot);
+		buf_bytes(&part, hash, SHA256_LEN);
+		frame_u32(&part, rows[i].state);
+		frame_u64(&part, 1);
+		frame_u64(&part, (uint64_t)rows[i].deadline);
+		frame_u32(&part, rows[i].n);
+		if (rows[i].longer_head)
+			frame_u32(&part, 0);
+		frame_put(&out, &part);
+		if (!rows[i].path || *rows[i].path) {
+			frame_text(&part, rows[i].path);
+			frame_text(&part, rows[i].old);
+			frame_text(&part, rows[i].new);
+			if (rows[i].longer_entry)
+				frame_u32(&part, 0);
+			frame_put(&out, &part);
+		}
+		int rc = journal_decode(buf_text(&out), out.len, &j);
+		if (rc != rows[i].code)
+			fail_msg("%s: %s", rows[i].remark, err_name(rc));
+		if (!rc) {
+			assert_int_equal(j->state, rows[i].state);
+			assert_int_equal(j->deadline_ms, rows[i].deadline);
+			assert_int_equal(j->n, rows[i].n);
+		}
+		journal_free(j);
+		buf_free(&part);
+		buf_free(&out);
+	}
+}
+
+/* As many as can be read again, and no more. */
+static void has_an_end(void **state)
+{
+	struct journal *j = NULL;
+	struct name n = name_of("net.core.somaxconn");
+	(void)state;
+
+	assert_int_equal(journal_new("b", hash, &j), 0);
+	for (size_t i = 0; i < JOURNAL_MAX_ENTRIES; i++)
+		assert_int_equal(journal_add(j, &n, "", NULL), 0);
+	assert_int_equal(journal_add(j, &n, "", NULL), KE_TOOBIG);
+	assert_int_equal(j->n, JOURNAL_MAX_ENTRIES);
+	journal_free(j);
+}
+
+static void a_place_that_cannot_be(void **state)
+{
+	char dir[PATH_MAX];
+	struct journal *j = sample(), *back = NULL;
+	struct fault f;
+	struct tree t;
+	(void)state;
+
+	memset(dir, 'd', sizeof dir);
+	dir[0] = '/';
+	dir[sizeof dir - 1] = '\0';
+	assert_int_equal(journal_write(dir, j, &f), KE_TOOBIG);
+	assert_int_equal(journal_read(dir, &back, &f), KE_TOOBIG);
+	assert_int_equal(journal_remove(dir, &f), KE_TOOBIG);
+	assert_false(journal_exists(dir));
+	tree_open(&t);
+	assert_false(journal_exists(t.dir));
+	assert_int_equal(journal_write(t.dir, j, &f), 0);
+	assert_true(journal_exists(t.dir));
+	tree_close(&t);
+	journal_free(j);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +273,9 @@ int main(void)
 		cmocka_unit_test(grows),
 		cmocka_unit_test(torn_is_noticed),
 		cmocka_unit_test(bad_names_are_refused),
+		cmocka_unit_test(what_no_journal_says),
+		cmocka_unit_test(has_an_end),
+		cmocka_unit_test(a_place_that_cannot_be),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

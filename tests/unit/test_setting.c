@@ -58,11 +58,28 @@ static void exceptions_are_checked(void **state)
 		int rc = setting_except(&s, &n, &f);
 		if (rc != rows[i].rc || (rc && !f.what[0]))
 			fail_msg("%s: %d %s", rows[i].remark, rc, f.what);
+		assert_int_equal(
+		        strstr(f.what, "for ceilings") != NULL, strstr(rows[i].except, "**") != NULL);
 		assert_int_equal(s.n_except, rc == 0);
 		if (!rc)
 			assert_int_equal(setting_except(&s, &n, &f), KE_DUPLICATE);
 		setting_clear(&s);
 	}
+}
+
+/* The longest name there can be is told whole. */
+static void faults_name_the_key(void **state)
+{
+	char key[NAME_MAX_LEN + 1] = "net.ipv4.conf.";
+	struct fault f = { 0 };
+	(void)state;
+
+	memset(key + strlen(key), 'x', NAME_MAX_LEN - strlen(key));
+	key[NAME_MAX_LEN] = '\0';
+	struct setting s = setting_of(key, "1");
+	assert_int_equal(setting_except(&s, &s.name, &f), KE_VALUE);
+	assert_string_equal(f.where, key);
+	setting_clear(&s);
 }
 
 /* systemd's own file excludes conf.all from conf.*: to us that says nothing new. */
@@ -88,6 +105,8 @@ static void exceptions_are_counted(void **state)
 		snprintf(key, sizeof key, "net.ipv4.conf.eth%u.rp_filter", i);
 		except(&s, key);
 	}
+	struct name last = s.except[POLICY_MAX_EXCEPT - 1];
+	assert_int_equal(setting_except(&s, &last, &f), KE_DUPLICATE); /* each is compared */
 	struct name n = name_of("net.ipv4.conf.lo.rp_filter");
 	assert_int_equal(setting_except(&s, &n, &f), KE_TOOBIG);
 	assert_int_equal(s.n_except, POLICY_MAX_EXCEPT);
@@ -145,11 +164,23 @@ static void what_is_the_same(void **state)
 	assert_true(setting_same(&a, &b));
 	except(&a, "net.ipv4.conf.eth0.rp_filter");
 	assert_false(setting_same(&a, &b));
+	assert_false(setting_same(&b, &a)); /* one more, on either side */
 	except(&b, "net.ipv4.conf.eth1.rp_filter");
 	assert_false(setting_same(&a, &b));
 	except(&a, "net.ipv4.conf.eth1.rp_filter");
 	except(&b, "net.ipv4.conf.eth0.rp_filter");
 	assert_true(setting_same(&a, &b)); /* in whatever order */
+	except(&a, "net.ipv4.conf.eth2.rp_filter");
+	except(&b, "net.ipv4.conf.eth3.rp_filter");
+	assert_false(setting_same(&a, &b)); /* only the last one differs */
+	a.except[2] = b.except[2];
+	assert_true(setting_same(&a, &b));
+	a.required = true;
+	assert_false(setting_same(&a, &b));
+	a.required = false;
+	a.optional = true;
+	assert_false(setting_same(&a, &b));
+	a.optional = false;
 	b.bound = BOUND_AT_LEAST;
 	assert_false(setting_same(&a, &b));
 	b.bound = BOUND_NONE;
@@ -190,14 +221,36 @@ static void what_holds(void **state)
 	setting_clear(&s);
 }
 
+/* The setting by which a key is in force: its own wherever it stands, else the last pattern that means it. */
+static void who_holds_a_key(void **state)
+{
+	struct setting rows[] = { setting_of("net.ipv4.conf.*.rp_filter", "1"),
+		setting_of("net.ipv4.conf.lo.rp_filter", "2"), setting_of("net.*.conf.*.rp_filter", "3"),
+		setting_of("net.core.somaxconn", "4") };
+	const struct policy p = { .settings = rows, .n = LEN(rows) };
+	struct name lo = name_of("net.ipv4.conf.lo.rp_filter"),
+	            eth0 = name_of("net.ipv4.conf.eth0.rp_filter"), other = name_of("net.ipv4.tcp_sack");
+	(void)state;
+
+	assert_ptr_equal(policy_holder(&p, &lo), &rows[1]);
+	assert_ptr_equal(policy_holder(&p, &eth0), &rows[2]);
+	except(&rows[2], "net.ipv4.conf.eth0.rp_filter");
+	assert_ptr_equal(policy_holder(&p, &eth0), &rows[0]);
+	assert_null(policy_holder(&p, &other));
+	for (size_t i = 0; i < LEN(rows); i++)
+		setting_clear(&rows[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exceptions_are_checked),
 		cmocka_unit_test(exceptions_are_counted),
+		cmocka_unit_test(faults_name_the_key),
 		cmocka_unit_test(what_is_not_meant_needs_no_exception),
 		cmocka_unit_test(which_keys_are_meant),
 		cmocka_unit_test(what_is_the_same),
+		cmocka_unit_test(who_holds_a_key),
 		cmocka_unit_test(what_holds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
