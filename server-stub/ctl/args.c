@@ -71,7 +71,7 @@ const struct args_option args_options[] = {
 	{ "background", 0, "PERCENT%", "so many hosts fail whatever is rolled out (0.5%)" },
 	{ "excess", 0, "PERCENT%", "halt on harm to so many more, judged by chance, or none (3%)" },
 	{ "no-gates", 0, NULL, "waves open by time alone, nothing halts them" },
-	{ "fleet", 0, NULL,
+	{ "forecast", 0, NULL,
 	        "look at the hosts that the server lists: waves hold no more than their shares of them" },
 	{ "canaries", 0, "N", "propose so many of them as canaries" },
 	{ "allow-conflict", 0, NULL, "sign it although another policy sets one of its keys" },

@@ -221,13 +221,13 @@ static int draw(void *bytes, size_t len)
 	return getrandom(bytes, len, 0) == (ssize_t)len ? 0 : -1;
 }
 
-/* --fleet, --canaries: ask the server for its hosts, and take a salt by which no wave holds more of them than its share. */
+/* --forecast, --canaries: ask the server for its hosts, and take a salt by which no wave holds more of them than its share. */
 static int take_fleet(struct ctl *c, struct rollout *r, struct outlook *ret, struct fault *f)
 {
 	struct client *client = NULL;
 	struct cJSON *rows = NULL;
 
-	if (r->standing || (!args_has(&c->args, "fleet") && !args_has(&c->args, "canaries")))
+	if (r->standing || (!args_has(&c->args, "forecast") && !args_has(&c->args, "canaries")))
 		return KE_OK;
 	int rc = client_open(&c->config, c->clock, &client, f);
 	if (!rc)
