@@ -10,7 +10,7 @@ _kedge() {
 	local first="repo policy rollout hosts host drift sockets refusals reports summary token operator audit"
 	local common="--help --version --config --server --ca --cert --key --key-passphrase-file --format"
 	case $prev in
-	--format) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
+	--format) COMPREPLY=($(compgen -W "text json sarif" -- "$cur")); return ;;
 	--state) COMPREPLY=($(compgen -W "online offline mia revoked" -- "$cur")); return ;;
 	--kind) COMPREPLY=($(compgen -W "epoch apply drift sockets status refusal gap override" -- "$cur")); return ;;
 	--expires) COMPREPLY=($(compgen -W "root= targets= snapshot= timestamp=" -- "$cur")); return ;;
