@@ -214,11 +214,12 @@ static struct lint_line *lines_look_up(const struct conf *conf)
 	return lines;
 }
 
-static int run(
-        const struct conf *conf, const struct lint_target *target, bool ordered, struct lint_report **ret)
+/* P: the policy that CONF was made of, whose order of lines will be put right; NULL: none. */
+static int run(const struct conf *conf, const struct lint_target *target, const struct policy *p,
+        struct lint_report **ret)
 {
 	struct lint_line *lines = lines_look_up(conf);
-	struct lint_view v = { .conf = conf, .lines = lines, .target = target, .ordered = ordered };
+	struct lint_view v = { .conf = conf, .lines = lines, .target = target, .ordered = p != NULL };
 	v.report = calloc(1, sizeof *v.report);
 	if (!v.report || !lines)
 		v.rc = KE_NOMEM;
@@ -228,6 +229,8 @@ static int run(
 			r->check(&v);
 		}
 	}
+	if (p && !v.rc)
+		lint_suppress(&v, p);
 	free(lines);
 	if (v.rc) {
 		lint_report_free(v.report);
@@ -241,7 +244,7 @@ static int run(
 
 int lint_run(const struct conf *conf, const struct lint_target *target, struct lint_report **ret)
 {
-	return run(conf, target, false, ret);
+	return run(conf, target, NULL, ret);
 }
 
 /* One "# text" line for each line of TEXT. */
@@ -291,7 +294,7 @@ int lint_policy(const struct policy *p, const struct lint_target *target, struct
 	if (rc == 0)
 		rc = buf_take(&text, &conf.text, NULL);
 	if (rc == 0)
-		rc = run(&conf, target, true, ret);
+		rc = run(&conf, target, p, ret);
 	buf_free(&text);
 	for (size_t i = 0; i < conf.n_lines; i++)
 		free(conf.lines[i].value);

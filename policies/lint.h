@@ -46,6 +46,8 @@ struct lint_finding {
 	char *message;
 	const char *fix;            /* static */
 	const char *const *sources; /* NULL-terminated, static */
+	const char *
+	        suppressed; /* why the policy's author thinks otherwise, borrowed from the policy; NULL: not suppressed */
 };
 
 struct lint_report {
@@ -57,7 +59,8 @@ struct lint_report {
  * only for want of memory. */
 int lint_run(const struct conf *conf, const struct lint_target *target, struct lint_report **ret);
 /* The same for a policy document: its settings with their "why" as comments. Rules about the order of lines do not
- * apply, since the engine orders by what the knowledge base says. */
+ * apply, since the engine orders by what the knowledge base says. What P suppresses is marked; a suppression that meets nothing
+ * is a finding (SUP001). P must outlive the report. */
 int lint_policy(const struct policy *p, const struct lint_target *target, struct lint_report **ret);
 void lint_report_free(struct lint_report *r);
 /* Ids of all rules, NULL-terminated, in order. */

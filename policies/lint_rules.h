@@ -88,6 +88,9 @@ bool numbers_rise(const int64_t *v, unsigned n);
  * tcp_max_orphans; 0 when the memory is not known. */
 int64_t default_tw_buckets(const struct lint_target *t);
 
+/* Mark what P suppresses, and find what suppresses nothing. */
+void lint_suppress(struct lint_view *v, const struct policy *p);
+
 /* The tables, one a theme. */
 extern const struct lint_rule lint_key_rules[], lint_format_rules[], lint_tw_rules[], lint_port_rules[],
         lint_queue_rules[], lint_timeout_rules[], lint_mem_rules[], lint_buf_rules[], lint_tcp_rules[],

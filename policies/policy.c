@@ -273,7 +273,7 @@ out:
 static int read_head(const struct place *root, struct policy **ret, struct fault *f)
 {
 	static const char *const members[] = { "kedge_policy", "name", "version", "description", "priority",
-		"confirm_timeout", "settings", "selector", NULL };
+		"confirm_timeout", "settings", "selector", "suppress", NULL };
 	const char *name, *description;
 	int64_t format, version;
 	struct place selector;
@@ -295,6 +295,8 @@ static int read_head(const struct place *root, struct policy **ret, struct fault
 	if ((rc = read_opt_int(root, "priority", 0, POLICY_PRIORITY_MAX, &(*ret)->priority,
 	             POLICY_PRIORITY_DEFAULT, f)) ||
 	        (rc = read_opt_int(root, "confirm_timeout", 10, 3600, &(*ret)->confirm_timeout, 0, f)))
+		return rc;
+	if ((rc = suppress_read(root, &(*ret)->suppress, &(*ret)->n_suppress, f)))
 		return rc;
 	if (!read_has(root, "selector"))
 		return 0;
@@ -373,6 +375,7 @@ int policy_print(const struct policy *p, char **ret, size_t *ret_len)
 		jsonw_int(&w, "confirm_timeout", p->confirm_timeout);
 	if (p->selector)
 		selector_print(p->selector, &w, "selector");
+	suppress_print(p->suppress, p->n_suppress, &w);
 	jsonw_array(&w, "settings");
 	for (size_t i = 0; i < p->n; i++)
 		setting_print(&p->settings[i], &w);
@@ -390,6 +393,7 @@ void policy_free(struct policy *p)
 		setting_clear(&p->settings[i]);
 	free(p->settings);
 	selector_free(p->selector);
+	suppress_free(p->suppress, p->n_suppress);
 	free(p->description);
 	free(p->name);
 	free(p);

@@ -14,6 +14,7 @@
 #include "policies/knowledge.h"
 #include "policies/name.h"
 #include "policies/selector.h"
+#include "policies/suppress.h"
 #include "policies/value.h"
 #include "proto/err.h"
 
@@ -54,6 +55,8 @@ struct policy {
 	int64_t confirm_timeout;   /* seconds; 0: the default */
 	char *description;         /* may be NULL */
 	struct selector *selector; /* NULL: every host */
+	struct suppression *suppress; /* findings of lint that were judged */
+	size_t n_suppress;
 	struct setting *settings;
 	size_t n;
 };

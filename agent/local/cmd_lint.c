@@ -19,6 +19,8 @@ static int lint_exit(const struct input *in, const struct lint_report *r)
 	int code = in->errors ? EXIT_FAILED : EXIT_DONE;
 
 	for (size_t i = 0; i < r->n; i++) {
+		if (r->findings[i].suppressed)
+			continue;
 		if (r->findings[i].severity == LINT_WARNING)
 			code |= EXIT_DIFFERS;
 		if (r->findings[i].severity == LINT_ERROR)
@@ -34,18 +36,21 @@ static void finding_text(struct local *l, const struct input *in, const struct l
 	buf_str(&l->out, in->path);
 	if (fi->line)
 		buf_fmt(&l->out, ":%u", fi->line);
-	buf_fmt(&l->out, ": %s %s: ", lint_severity_text(fi->severity), fi->id);
+	buf_fmt(&l->out, ": %s %s: ", fi->suppressed ? "suppressed" : lint_severity_text(fi->severity),
+	        fi->id);
 	if (fi->name.path[0])
 		buf_fmt(&l->out, "%s: ", name_dotted(&fi->name, dotted, sizeof dotted));
 	buf_fmt(&l->out, "%s\n", fi->message);
-	if (fi->fix && fi->fix[0])
+	if (fi->suppressed)
+		buf_fmt(&l->out, "    why: %s\n", fi->suppressed);
+	else if (fi->fix && fi->fix[0])
 		buf_fmt(&l->out, "    fix: %s\n", fi->fix);
 }
 
 /* What the import says and what the rules say, by line. */
 static void lint_text(struct local *l, const struct input *in, const struct lint_report *r)
 {
-	size_t counts[3] = { 0 }, next = 0, n_issues = in->conf ? in->conf->n_issues : 0;
+	size_t counts[4] = { 0 }, next = 0, n_issues = in->conf ? in->conf->n_issues : 0;
 
 	for (size_t i = 0; i <= r->n; i++) {
 		unsigned line = i < r->n ? r->findings[i].line : UINT_MAX;
@@ -55,10 +60,13 @@ static void lint_text(struct local *l, const struct input *in, const struct lint
 		if (i == r->n)
 			break;
 		finding_text(l, in, &r->findings[i]);
-		counts[r->findings[i].severity]++;
+		counts[r->findings[i].suppressed ? 3 : r->findings[i].severity]++;
 	}
-	buf_fmt(&l->out, "%zu errors, %zu warnings, %zu notes from the rules; %u lines cannot be used\n",
-	        counts[LINT_ERROR], counts[LINT_WARNING], counts[LINT_INFO], in->errors);
+	buf_fmt(&l->out, "%zu errors, %zu warnings, %zu notes from the rules", counts[LINT_ERROR],
+	        counts[LINT_WARNING], counts[LINT_INFO]);
+	if (counts[3])
+		buf_fmt(&l->out, ", %zu suppressed", counts[3]);
+	buf_fmt(&l->out, "; %u lines cannot be used\n", in->errors);
 }
 
 static void lint_json(struct local *l, const struct input *in, const struct lint_report *r, int code)
@@ -83,6 +91,7 @@ static void lint_json(struct local *l, const struct input *in, const struct lint
 			jsonw_string(&w, "key", name_dotted(&fi->name, dotted, sizeof dotted));
 		jsonw_string(&w, "message", fi->message);
 		jsonw_opt_string(&w, "fix", fi->fix);
+		jsonw_opt_string(&w, "suppressed", fi->suppressed);
 		jsonw_array(&w, "sources");
 		for (size_t k = 0; fi->sources && fi->sources[k]; k++)
 			jsonw_string(&w, NULL, fi->sources[k]);

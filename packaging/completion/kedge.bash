@@ -10,7 +10,7 @@ _kedge() {
 	local first="repo policy rollout hosts host drift sockets refusals reports summary token operator audit"
 	local common="--help --version --config --server --ca --cert --key --key-passphrase-file --format"
 	case $prev in
-	--format) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
+	--format) COMPREPLY=($(compgen -W "text json sarif" -- "$cur")); return ;;
 	--state) COMPREPLY=($(compgen -W "online offline mia revoked" -- "$cur")); return ;;
 	--kind) COMPREPLY=($(compgen -W "epoch apply drift sockets status refusal gap override" -- "$cur")); return ;;
 	--expires) COMPREPLY=($(compgen -W "root= targets= snapshot= timestamp=" -- "$cur")); return ;;
@@ -39,8 +39,8 @@ _kedge() {
 		"policy export") options="--output --skip-errors" ;;
 		"policy lint") options="--kernel --mem" ;;
 		"policy publish") options="--keys --passphrase-file --dry-run --role --publish" ;;
-		"rollout plan") options="--selector --wave --start --serial --standing --remove --why --soak --answered --evidence --failed --reverted --contested --drifted --background --excess --no-gates --fleet --allow-conflict --canaries" ;;
-		"rollout start") options="--keys --passphrase-file --dry-run --selector --wave --start --serial --standing --remove --why --soak --answered --evidence --failed --reverted --contested --drifted --background --excess --no-gates --fleet --allow-conflict --role --publish" ;;
+		"rollout plan") options="--selector --wave --window --start --serial --standing --remove --why --soak --answered --evidence --failed --reverted --contested --drifted --background --excess --no-gates --forecast --allow-conflict --canaries" ;;
+		"rollout start") options="--keys --passphrase-file --dry-run --selector --wave --window --start --serial --standing --remove --why --soak --answered --evidence --failed --reverted --contested --drifted --background --excess --no-gates --forecast --allow-conflict --role --publish" ;;
 		"rollout status") options="--watch" ;;
 		"rollout history") options="--limit" ;;
 		"rollout pause" | "rollout resume" | "rollout abort" | "rollout retry") options="--why" ;;

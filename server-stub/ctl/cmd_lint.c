@@ -6,22 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policies/lint.h"
-#include "server-stub/ctl/ctl.h"
-#include "server-stub/ctl/policy_file.h"
-
-#define ENDS 4
-
-struct fleet {
-	struct lint_target targets[ENDS];
-	struct lint_report *reports[ENDS];
-	size_t n;
-};
-
-struct seen {
-	const struct lint_finding *finding;
-	unsigned ends; /* bit per target */
-};
+#include "server-stub/ctl/cmd_lint.h"
 
 static int fleet_of(const struct ctl *c, struct fleet *ret, struct fault *f)
 {
@@ -71,6 +56,11 @@ static int by_line(const void *a, const void *b)
 	return order ? order : strcmp(x->message, y->message);
 }
 
+static bool everywhere(const struct fleet *fl, const struct seen *s)
+{
+	return s->ends == (1U << fl->n) - 1;
+}
+
 /* All findings, each once. */
 static int merge(const struct fleet *fl, struct seen **ret, size_t *ret_n)
 {
@@ -91,6 +81,12 @@ static int merge(const struct fleet *fl, struct seen **ret, size_t *ret_n)
 			list[k].ends |= 1U << e;
 			n += k == n;
 		}
+	/* What suppresses something on one kind of host is of use. */
+	size_t kept = 0;
+	for (size_t k = 0; k < n; k++)
+		if (strcmp(list[k].finding->id, "SUP001") != 0 || everywhere(fl, &list[k]))
+			list[kept++] = list[k];
+	n = kept;
 	qsort(list, n, sizeof *list, by_line);
 	*ret = list;
 	*ret_n = n;
@@ -102,22 +98,22 @@ static int lint_exit(const struct policy_file *p, const struct seen *list, size_
 	int code = p->errors ? CTL_FAILED : CTL_DONE;
 
 	for (size_t i = 0; i < n; i++)
-		code |= list[i].finding->severity == LINT_WARNING ? CTL_DIFFERS
-		        : list[i].finding->severity == LINT_ERROR ? CTL_FAILED
-		                                                  : 0;
+		code |= list[i].finding->suppressed                 ? 0
+		        : list[i].finding->severity == LINT_WARNING ? CTL_DIFFERS
+		        : list[i].finding->severity == LINT_ERROR   ? CTL_FAILED
+		                                                    : 0;
 	return code;
 }
 
-/* " [only on ...]" unless it holds for all. */
-static void where_text(const struct fleet *fl, unsigned ends, struct buf *out)
+void lint_where(const struct fleet *fl, const struct seen *s, struct buf *out)
 {
 	bool some = false;
 
-	if (ends == (1U << fl->n) - 1)
+	if (everywhere(fl, s))
 		return;
 	buf_str(out, " [on ");
 	for (size_t e = 0; e < fl->n; e++) {
-		if (!(ends & 1U << e))
+		if (!(s->ends & 1U << e))
 			continue;
 		buf_str(out, some ? "; " : "");
 		end_text(&fl->targets[e], out);
@@ -135,13 +131,16 @@ static void finding_text(
 	buf_str(&c->out, p->path);
 	if (fi->line)
 		buf_fmt(&c->out, ":%u", fi->line);
-	buf_fmt(&c->out, ": %s %s: ", lint_severity_text(fi->severity), fi->id);
+	buf_fmt(&c->out, ": %s %s: ", fi->suppressed ? "suppressed" : lint_severity_text(fi->severity),
+	        fi->id);
 	if (fi->name.path[0])
 		buf_fmt(&c->out, "%s: ", name_dotted(&fi->name, dotted, sizeof dotted));
 	buf_str(&c->out, fi->message);
-	where_text(fl, s->ends, &c->out);
+	lint_where(fl, s, &c->out);
 	buf_char(&c->out, '\n');
-	if (fi->fix && fi->fix[0])
+	if (fi->suppressed)
+		buf_fmt(&c->out, "    why: %s\n", fi->suppressed);
+	else if (fi->fix && fi->fix[0])
 		buf_fmt(&c->out, "    fix: %s\n", fi->fix);
 }
 
@@ -156,7 +155,7 @@ static void issue_text(struct ctl *c, const struct policy_file *p, const struct 
 static void lint_text(
         struct ctl *c, const struct policy_file *p, const struct fleet *fl, const struct seen *list, size_t n)
 {
-	size_t counts[3] = { 0 }, next = 0, n_issues = p->conf ? p->conf->n_issues : 0;
+	size_t counts[4] = { 0 }, next = 0, n_issues = p->conf ? p->conf->n_issues : 0;
 
 	for (size_t i = 0; i <= n; i++) {
 		unsigned line = i < n ? list[i].finding->line : UINT_MAX;
@@ -166,10 +165,13 @@ static void lint_text(
 		if (i == n)
 			break;
 		finding_text(c, p, fl, &list[i]);
-		counts[list[i].finding->severity]++;
+		counts[list[i].finding->suppressed ? 3 : list[i].finding->severity]++;
 	}
-	buf_fmt(&c->out, "%zu errors, %zu warnings, %zu notes from the rules; %u lines cannot be used\n",
-	        counts[LINT_ERROR], counts[LINT_WARNING], counts[LINT_INFO], p->errors);
+	buf_fmt(&c->out, "%zu errors, %zu warnings, %zu notes from the rules", counts[LINT_ERROR],
+	        counts[LINT_WARNING], counts[LINT_INFO]);
+	if (counts[3])
+		buf_fmt(&c->out, ", %zu suppressed", counts[3]);
+	buf_fmt(&c->out, "; %u lines cannot be used\n", p->errors);
 }
 
 static void finding_json(struct jsonw *w, const struct fleet *fl, const struct seen *s)
@@ -186,7 +188,8 @@ static void finding_json(struct jsonw *w, const struct fleet *fl, const struct s
 		jsonw_string(w, "key", name_dotted(&fi->name, dotted, sizeof dotted));
 	jsonw_string(w, "message", fi->message);
 	jsonw_opt_string(w, "fix", fi->fix);
-	if (s->ends != (1U << fl->n) - 1) {
+	jsonw_opt_string(w, "suppressed", fi->suppressed);
+	if (!everywhere(fl, s)) {
 		jsonw_array(w, "only_on");
 		for (size_t e = 0; e < fl->n; e++)
 			if (s->ends & 1U << e) {
@@ -240,7 +243,9 @@ int ctl_policy_lint(struct ctl *c)
 		fault_set(&f, rc, NULL, NULL, "out of memory");
 	if (!rc) {
 		code = lint_exit(&p, list, n);
-		if (c->json)
+		if (c->sarif)
+			lint_sarif(c, &p, &fl, list, n);
+		else if (c->json)
 			lint_json(c, &p, &fl, list, n, code);
 		else
 			lint_text(c, &p, &fl, list, n);

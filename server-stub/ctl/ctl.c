@@ -195,9 +195,10 @@ static int format(struct ctl *c, struct fault *f)
 
 	if (!text || strcmp(text, "text") == 0)
 		return KE_OK;
-	if (strcmp(text, "json") != 0)
+	c->json = strcmp(text, "json") == 0;
+	c->sarif = strcmp(text, "sarif") == 0;
+	if (!c->json && !c->sarif)
 		return fault_set(f, KE_USAGE, NULL, NULL, "--format is text or json, not '%.40s'", text);
-	c->json = true;
 	return KE_OK;
 }
 
@@ -225,6 +226,10 @@ static int run(struct ctl *c, int argc, char **argv)
 		return ctl_complain(c, &f);
 	}
 	c->command = k->name;
+	if (c->sarif && k->run != ctl_policy_lint) {
+		fault_set(&f, KE_USAGE, NULL, NULL, "--format is text or json; only policy lint has sarif");
+		return ctl_complain(c, &f);
+	}
 	c->args.n_words -= taken;
 	memmove(c->args.words, c->args.words + taken, c->args.n_words * sizeof c->args.words[0]);
 	if (check(c, k, &f) || ctl_config_read(&c->args, getenv("HOME"), &c->config, &f))

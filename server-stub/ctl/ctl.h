@@ -35,6 +35,7 @@ struct ctl {
 	struct args args;    /* words without those that name the command */
 	struct ctl_config config;
 	bool json;
+	bool sarif; /* policy lint only */
 	bool judged; /* what failed is a repository that does not verify: CTL_FAILED, whatever is wrong with it */
 	struct buf out;
 };

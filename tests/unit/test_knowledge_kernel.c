@@ -110,6 +110,15 @@ static uint32_t running_kernel(void)
 	return KERNEL(major, minor);
 }
 
+/* The kernel that the facts were measured on; others may have other defaults and bounds. */
+static void needs_measured_kernel(void)
+{
+	if (running_kernel() == KERNEL(6, 18))
+		return;
+	print_message("nobody has measured this kernel yet\n");
+	skip();
+}
+
 /* A fresh namespace around us, or nothing can be tried. */
 static void needs_namespace(void)
 {
@@ -123,6 +132,7 @@ static void keys_are_where_the_table_says(void **state)
 	const struct knob *all = knowledge_all(&n);
 	uint32_t kernel = running_kernel();
 	(void)state;
+	needs_measured_kernel();
 	needs_namespace();
 	for (size_t i = 0; i < n; i++) {
 		const struct knob *k = &all[i];
@@ -151,6 +161,7 @@ static void a_fresh_namespace_has_the_defaults(void **state)
 	size_t n, seen = 0;
 	const struct knob *all = knowledge_all(&n);
 	(void)state;
+	needs_measured_kernel();
 	needs_namespace();
 	for (size_t i = 0; i < n; i++) {
 		const struct knob *k = &all[i];
@@ -274,6 +285,7 @@ static void bounds_are_the_kernels(void **state)
 	const struct knob *all = knowledge_all(&n);
 	uint32_t kernel = running_kernel();
 	(void)state;
+	needs_measured_kernel();
 	needs_namespace();
 	for (size_t i = 0; i < n; i++) {
 		const struct knob *k = &all[i];
