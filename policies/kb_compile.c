@@ -33,6 +33,8 @@ struct entry {
 	unsigned scope, danger;
 	bool read_only;
 	uint32_t added, removed, obsolete;
+	uint32_t earlier_before;
+	int64_t earlier_min, earlier_max;
 	const char *module;
 	struct name also_changes[MAX_ITEMS], after[MAX_ITEMS], after_raised[MAX_ITEMS];
 	unsigned n_also_changes, n_after, n_after_raised;
@@ -61,6 +63,7 @@ static const char *const types[] = { [VALUE_TEXT] = "text",
 static const char *const roundings[] = { "as_is", "up_pow2", "up_512", NULL };
 static const char *const unlimiteds[] = { "none", "negative", "zero", NULL };
 static const char *const scopes[] = { "netns", "host", "host_shown", "host_wide", NULL };
+static const char *const starts[] = { "default", "host", NULL };
 static const char *const dangers[] = { "plain", "trigger", "one_way", "secret", NULL };
 
 static bool text_plain(const char *s)
@@ -182,6 +185,24 @@ static int read_shape(const struct place *knob, struct value_shape *shape, struc
 	return 0;
 }
 
+/* The bounds that older kernels had: {"before": "5.13", "min": ..., "max": ...}. */
+static int read_earlier(const struct place *knob, struct entry *e, struct fault *f)
+{
+	static const char *const members[] = { "before", "min", "max", NULL };
+	struct place at;
+	int rc;
+	if (!read_has(knob, "earlier"))
+		return 0;
+	if ((rc = read_object(knob, "earlier", &at, f)) || (rc = read_members(&at, members, f)) ||
+	        (rc = read_kernel(&at, "before", &e->earlier_before, f)) ||
+	        (rc = read_int(&at, "min", -STRICT_INT_MAX, STRICT_INT_MAX, &e->earlier_min, f)) ||
+	        (rc = read_int(&at, "max", e->earlier_min, STRICT_INT_MAX, &e->earlier_max, f)))
+		return rc;
+	if (!e->earlier_before)
+		return place_fault(&at, f, KE_SCHEMA, NULL, "before: which release ended these bounds?");
+	return 0;
+}
+
 static int read_facts(const struct place *knob, struct entry *e, struct fault *f)
 {
 	int rc;
@@ -190,7 +211,7 @@ static int read_facts(const struct place *knob, struct entry *e, struct fault *f
 	        (rc = read_opt_bool(knob, "read_only", &e->read_only, false, f)) ||
 	        (rc = read_kernel(knob, "added", &e->added, f)) ||
 	        (rc = read_kernel(knob, "removed", &e->removed, f)) ||
-	        (rc = read_kernel(knob, "obsolete", &e->obsolete, f)) ||
+	        (rc = read_kernel(knob, "obsolete", &e->obsolete, f)) || (rc = read_earlier(knob, e, f)) ||
 	        (rc = read_opt_string(knob, "module", 32, &e->module, NULL, f)) ||
 	        (rc = read_names(knob, "also_changes", e->also_changes, &e->n_also_changes, f)) ||
 	        (rc = read_names(knob, "after", e->after, &e->n_after, f)) ||
@@ -219,12 +240,35 @@ static int check_default(struct compiler *c, const struct place *knob, const str
 	return rc;
 }
 
+static int read_texts(struct compiler *c, const struct place *knob, struct entry *e, struct fault *f)
+{
+	static const struct {
+		const char *member;
+		enum kb_doc column;
+		bool list;
+	} rows[] = { { "unit", KB_UNIT, false }, { "default", KB_INITIAL, false },
+		{ "default_rule", KB_INITIAL_RULE, false }, { "bounds_note", KB_BOUNDS_NOTE, false },
+		{ "effect", KB_EFFECT, false }, { "meaning", KB_MEANING, false },
+		{ "starts_from", KB_STARTS_FROM, false }, { "scope_since", KB_SCOPE_SINCE, false },
+		{ "requires", KB_REQUIRES, false }, { "readback", KB_READBACK, false },
+		{ "words", KB_WORDS, true }, { "hazards", KB_HAZARDS, true },
+		{ "relations", KB_RELATIONS, true }, { "history", KB_HISTORY, true },
+		{ "sources", KB_SOURCES, true } };
+	unsigned start;
+	int rc = read_opt_word(knob, "starts_from", starts, &start, 0, f);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0] && rc == 0; i++)
+		rc = rows[i].list ? read_list(c, knob, rows[i].member, rows[i].column, e, f)
+		                  : read_text(c, knob, rows[i].member, rows[i].column, e, f);
+	return rc;
+}
+
 static int read_knob(struct compiler *c, const struct place *knob, struct entry *e, struct fault *f)
 {
 	static const char *const members[] = { "key", "type", "count", "min", "max", "rounding", "unlimited",
 		"unit", "words", "scope", "read_only", "danger", "added", "removed", "obsolete", "module",
 		"default", "default_rule", "bounds_note", "effect", "meaning", "hazards", "relations",
-		"also_changes", "after", "after_raised", "history", "sources", NULL };
+		"also_changes", "after", "after_raised", "history", "sources", "starts_from", "scope_since",
+		"requires", "readback", "earlier", NULL };
 	const char *key;
 	int rc;
 	if ((rc = read_members(knob, members, f)) ||
@@ -232,17 +276,7 @@ static int read_knob(struct compiler *c, const struct place *knob, struct entry 
 		return rc;
 	if ((rc = name_parse(key, strlen(key), &e->name, f)))
 		return place_fault(knob, f, rc, NULL, "key: '%s' is not a name", key);
-	if ((rc = read_facts(knob, e, f)) || (rc = read_text(c, knob, "unit", KB_UNIT, e, f)) ||
-	        (rc = read_text(c, knob, "default", KB_INITIAL, e, f)) ||
-	        (rc = read_text(c, knob, "default_rule", KB_INITIAL_RULE, e, f)) ||
-	        (rc = read_text(c, knob, "bounds_note", KB_BOUNDS_NOTE, e, f)) ||
-	        (rc = read_text(c, knob, "effect", KB_EFFECT, e, f)) ||
-	        (rc = read_text(c, knob, "meaning", KB_MEANING, e, f)) ||
-	        (rc = read_list(c, knob, "words", KB_WORDS, e, f)) ||
-	        (rc = read_list(c, knob, "hazards", KB_HAZARDS, e, f)) ||
-	        (rc = read_list(c, knob, "relations", KB_RELATIONS, e, f)) ||
-	        (rc = read_list(c, knob, "history", KB_HISTORY, e, f)) ||
-	        (rc = read_list(c, knob, "sources", KB_SOURCES, e, f)))
+	if ((rc = read_facts(knob, e, f)) || (rc = read_texts(c, knob, e, f)))
 		return rc;
 	if (!e->docs[KB_UNIT] || !e->docs[KB_MEANING] || !e->docs[KB_SOURCES])
 		return place_fault(knob, f, KE_SCHEMA, NULL, "unit, meaning and sources are needed");
@@ -314,12 +348,8 @@ static int read_input(struct compiler *c, const char *path, struct fault *f)
 	return rc;
 }
 
-static int entry_cmp(const void *a, const void *b)
-{
-	return name_cmp(&((const struct entry *)a)->name, &((const struct entry *)b)->name);
-}
-
-static int bare_cmp(const void *a, const void *b)
+/* Of names, and of entries, which begin with theirs. */
+static int name_first_cmp(const void *a, const void *b)
 {
 	return name_cmp(a, b);
 }
@@ -335,8 +365,8 @@ static bool known(const struct compiler *c, const struct name *n)
 /* Sort, and check what needs all files: keys given twice, orders that lead nowhere. */
 static int tables_check(struct compiler *c, struct fault *f)
 {
-	qsort(c->entries, c->n_entries, sizeof c->entries[0], entry_cmp);
-	qsort(c->names, c->n_names, sizeof c->names[0], bare_cmp);
+	qsort(c->entries, c->n_entries, sizeof c->entries[0], name_first_cmp);
+	qsort(c->names, c->n_names, sizeof c->names[0], name_first_cmp);
 	for (size_t i = 0; i < c->n_entries; i++) {
 		const struct entry *e = &c->entries[i];
 		if (i && name_cmp(&e[-1].name, &e->name) == 0)
@@ -374,6 +404,11 @@ static void emit_knob(FILE *out, struct compiler *c, const struct entry *e)
 	fprintf(out, "\t\t.scope = %u, .danger = %u, .read_only = %d,\n", e->scope, e->danger, e->read_only);
 	fprintf(out, "\t\t.added = %" PRIu32 ", .removed = %" PRIu32 ", .obsolete = %" PRIu32 ",\n", e->added,
 	        e->removed, e->obsolete);
+	if (e->earlier_before)
+		fprintf(out,
+		        "\t\t.earlier_before = %" PRIu32 ", .earlier_min = INT64_C(%" PRId64
+		        "), .earlier_max = INT64_C(%" PRId64 "),\n",
+		        e->earlier_before, e->earlier_min, e->earlier_max);
 	fprintf(out, "\t\t.module = %" PRIu32 ", .also_changes = %" PRIu32 ",\n",
 	        e->module ? text_add(c, e->module) : 0, names_add(c, e->also_changes, e->n_also_changes));
 	fprintf(out, "\t\t.after = %" PRIu32 ", .after_raised = %" PRIu32 ",\n",

@@ -108,7 +108,22 @@ struct knob_doc knowledge_doc(const struct knob *k)
 		.relations = kb_texts + row[KB_RELATIONS],
 		.history = kb_texts + row[KB_HISTORY],
 		.sources = kb_texts + row[KB_SOURCES],
+		.starts_from = text_or_null(row[KB_STARTS_FROM]),
+		.scope_since = text_or_null(row[KB_SCOPE_SINCE]),
+		.requires = text_or_null(row[KB_REQUIRES]),
+		.readback = text_or_null(row[KB_READBACK]),
 	};
+}
+
+struct value_shape knowledge_bounds(const struct knob *k, uint32_t kernel)
+{
+	struct value_shape shape = k->shape;
+	if (kernel && kernel < k->earlier_before) {
+		shape.has_min = shape.has_max = true;
+		shape.min = k->earlier_min;
+		shape.max = k->earlier_max;
+	}
+	return shape;
 }
 
 static unsigned min3(unsigned a, unsigned b, unsigned c)

@@ -46,6 +46,9 @@ struct knob {
 	uint32_t added;    /* first kernel release that has it; 0: older than any we support */
 	uint32_t removed;  /* first kernel release that lacks it; 0: still there */
 	uint32_t obsolete; /* first kernel release where it has no effect any more; 0: it has one */
+	/* Kernels before this release had other bounds; 0: none of ours had. Ask knowledge_bounds(). */
+	uint32_t earlier_before;
+	int64_t earlier_min, earlier_max;
 	/* Offsets into the texts; 0: none. Read them with the functions below. No pointers: every one would be relocated at
 	 * each start of a program that mostly asks for a few keys. */
 	uint32_t module, also_changes, after, after_raised;
@@ -80,12 +83,19 @@ struct knob_doc {
 	const char *relations;    /* list */
 	const char *history;      /* list */
 	const char *sources;      /* list */
+	const char
+	        *starts_from; /* what a new network namespace gets: "default", or "host": a copy; or NULL */
+	const char *scope_since; /* since when the scope is what it is, or NULL */
+	const char *requires;    /* the kernel's configuration option or module that it needs, or NULL */
+	const char *readback;    /* how the kernel prints it when not as plain decimal, or NULL */
 };
 
 /* The knob for NAME, exact match before patterns; NULL when unknown. */
 const struct knob *knowledge_find(const struct name *n);
 /* The texts about K, which must come from this module. */
 struct knob_doc knowledge_doc(const struct knob *k);
+/* K's shape with the bounds that KERNEL (KERNEL(6, 1); 0: the newest) has. */
+struct value_shape knowledge_bounds(const struct knob *k, uint32_t kernel);
 /* The known key nearest to NAME within edit distance 3, or NULL. Of equally near ones the first by path. */
 const struct knob *knowledge_nearest(const struct name *n);
 /* Is there a sysctl of this name, described here or only known by name? Interface names count as wildcards. */

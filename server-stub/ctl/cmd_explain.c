@@ -62,6 +62,11 @@ static void explain_text(struct buf *out, const struct name *n, const struct kno
 		buf_fmt(out, "bounds    at least %lld\n", (long long)k->shape.min);
 	if (doc.bounds_note)
 		buf_fmt(out, "          %s\n", doc.bounds_note);
+	if (k->earlier_before)
+		buf_fmt(out, "          before Linux %u.%u: %lld .. %lld\n", k->earlier_before >> 16,
+		        k->earlier_before & 0xffff, (long long)k->earlier_min, (long long)k->earlier_max);
+	if (doc.readback)
+		buf_fmt(out, "reads as  %s\n", doc.readback);
 	if (doc.initial || doc.initial_rule)
 		buf_fmt(out, "default   %s%s%s\n", doc.initial ? doc.initial : "",
 		        doc.initial && doc.initial_rule ? "; " : "",
@@ -69,6 +74,13 @@ static void explain_text(struct buf *out, const struct name *n, const struct kno
 	if (doc.effect)
 		buf_fmt(out, "effect    %s\n", doc.effect);
 	buf_fmt(out, "scope     %s\n", scopes[k->scope]);
+	if (doc.scope_since)
+		buf_fmt(out, "          %s\n", doc.scope_since);
+	if (doc.starts_from)
+		buf_fmt(out, "          a new network namespace starts with %s\n",
+		        doc.starts_from[0] == 'h' ? "a copy of the host's value" : "the kernel's default");
+	if (doc.requires)
+		buf_fmt(out, "needs     %s\n", doc.requires);
 	kernels_text(out, k);
 	buf_fmt(out, "policy    %s\n", policy_text(n, k));
 	list_text(out, "beware", doc.hazards);
@@ -89,7 +101,7 @@ static void explain_json(struct ctl *c, const struct name *n, const struct knob 
 {
 	struct knob_doc doc = knowledge_doc(k);
 	struct jsonw w = ctl_json(c, "kedge_explain");
-	char dotted[NAME_MAX_LEN + 1];
+	char dotted[NAME_MAX_LEN + 1], before[24];
 
 	jsonw_string(&w, "key", name_dotted(n, dotted, sizeof dotted));
 	jsonw_bool(&w, "known", true);
@@ -100,10 +112,22 @@ static void explain_json(struct ctl *c, const struct name *n, const struct knob 
 	jsonw_opt_string(&w, "bounds_note", doc.bounds_note);
 	jsonw_opt_string(&w, "effect", doc.effect);
 	jsonw_string(&w, "scope", scopes[k->scope]);
+	jsonw_opt_string(&w, "scope_since", doc.scope_since);
+	jsonw_opt_string(&w, "starts_from", doc.starts_from);
+	jsonw_opt_string(&w, "requires", doc.requires);
+	jsonw_opt_string(&w, "readback", doc.readback);
 	if (k->shape.has_min)
 		jsonw_int(&w, "min", k->shape.min);
 	if (k->shape.has_max)
 		jsonw_int(&w, "max", k->shape.max);
+	if (k->earlier_before) {
+		snprintf(before, sizeof before, "%u.%u", k->earlier_before >> 16, k->earlier_before & 0xffff);
+		jsonw_object(&w, "earlier");
+		jsonw_int(&w, "min", k->earlier_min);
+		jsonw_int(&w, "max", k->earlier_max);
+		jsonw_string(&w, "before", before);
+		jsonw_object_end(&w);
+	}
 	jsonw_string(&w, "policy", policy_text(n, k));
 	list_json(&w, "values", doc.words);
 	list_json(&w, "hazards", doc.hazards);

@@ -79,6 +79,17 @@ static void mistakes_stop_the_build(void **state)
 		        "only one integer can mean no limit" },
 		{ KNOBS("{\"key\": \"net.a.b\", \"type\": \"int\", \"min\": 2, \"max\": 1, " REST),
 		        "min is above max" },
+		{ KNOBS("{\"key\": \"net.a.b\", \"type\": \"int\", \"earlier\": {\"before\": \"5.13\", "
+		        "\"min\": 0, \"max\": 9}, \"starts_from\": \"host\", " REST),
+		        NULL },
+		{ KNOBS("{\"key\": \"net.a.b\", \"type\": \"int\", \"earlier\": {\"before\": \"5.13\", "
+		        "\"min\": 9, \"max\": 0}, " REST),
+		        "knobs[0].earlier.max" },
+		{ KNOBS("{\"key\": \"net.a.b\", \"type\": \"int\", \"earlier\": {\"min\": 0, \"max\": "
+		        "9}, " REST),
+		        "which release" },
+		{ KNOBS("{\"key\": \"net.a.b\", \"type\": \"int\", \"starts_from\": \"nowhere\", " REST),
+		        "knobs[0].starts_from" },
 		{ KNOBS("{\"key\": \"net.a.b\", \"type\": \"int\", \"default\": \"x\", " REST),
 		        "default 'x' does not fit" },
 		{ KNOBS("{\"key\": \"net.a.b\", \"type\": \"int\", \"max\": 1, \"default\": \"2\", " REST),

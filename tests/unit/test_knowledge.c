@@ -89,6 +89,12 @@ static void facts_are_the_measured_ones(void **state)
 	assert_int_equal(find("net.netfilter.nf_conntrack_max")->shape.unlimited, VALUE_UNLIMITED_ZERO);
 	assert_true(find("net.ipv4.tcp_available_congestion_control")->read_only);
 	assert_int_equal(find("net.ipv4.tcp_low_latency")->obsolete, KERNEL(4, 14));
+	k = find("net.ipv4.tcp_syncookies");
+	assert_int_equal(knowledge_bounds(k, KERNEL(5, 12)).max, INT32_MAX);
+	assert_int_equal(knowledge_bounds(k, KERNEL(5, 13)).max, 255);
+	assert_int_equal(knowledge_bounds(k, 0).max, 255);
+	assert_int_equal(knowledge_bounds(find("net.ipv4.tcp_ecn"), KERNEL(6, 18)).max, 2);
+	assert_string_equal(knowledge_doc(find("net.ipv4.tcp_rmem")).starts_from, "host");
 	struct knob_doc doc = knowledge_doc(find("net.ipv4.tcp_tw_reuse"));
 	assert_string_equal(doc.words, "0=off");
 	assert_string_equal(knob_list_next(doc.words), "1=on for every destination");
