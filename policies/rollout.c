@@ -124,10 +124,10 @@ static int refuse_waves(const struct place *doc, struct fault *f)
 static int read_document(const struct place *doc, struct rollout *r, struct fault *f)
 {
 	static const char *const known[] = { "kedge_rollout", "policy", "version", "serial", "action",
-		"target", "selector", "salt", "start", "waves", "gates", "standing", "why", NULL };
+		"target", "selector", "salt", "start", "waves", "gates", "windows", "standing", "why", NULL };
 	static const char *const actions[] = { "apply", "remove", NULL };
 	const char *policy, *why;
-	struct place selector;
+	struct place selector, windows;
 	int64_t format;
 	unsigned action;
 	int rc;
@@ -154,6 +154,9 @@ static int read_document(const struct place *doc, struct rollout *r, struct faul
 	}
 	if (read_has(doc, "selector") && ((rc = read_object(doc, "selector", &selector, f)) ||
 	                                         (rc = selector_parse(&selector, &r->selector, f))))
+		return rc;
+	if (read_has(doc, "windows") && ((rc = read_array(doc, "windows", &windows, f)) ||
+	                                        (rc = windows_parse(&windows, &r->windows, f))))
 		return rc;
 	return r->standing ? refuse_waves(doc, f) : read_waves(doc, r, f);
 }
@@ -225,6 +228,7 @@ int rollout_print(const struct rollout *r, char **ret, size_t *ret_len)
 		jsonw_array_end(&w);
 		gates_print(&r->gates, &w);
 	}
+	windows_print(&r->windows, &w);
 	jsonw_opt_string(&w, "why", r->why);
 	jsonw_object_end(&w);
 	buf_char(&out, '\n');
@@ -303,8 +307,10 @@ enum rollout_gate rollout_gate(const struct rollout *r, const char *host, int64_
 {
 	size_t i;
 
+	if (ret_wave)
+		*ret_wave = 0;
 	if (r->standing)
-		return ROLLOUT_OPEN;
+		return windows_open(&r->windows, now) ? ROLLOUT_OPEN : ROLLOUT_WAITS;
 	if (!rollout_wave_of(r, host, &i))
 		return ROLLOUT_NO_WAVE;
 	const struct rollout_wave *w = &r->waves[i];
@@ -312,7 +318,16 @@ enum rollout_gate rollout_gate(const struct rollout *r, const char *host, int64_
 		*ret_wave = i;
 	if (now < r->start + w->opens_after)
 		return ROLLOUT_WAITS;
-	return now < r->start + w->opens_before ? ROLLOUT_OPEN : ROLLOUT_CLOSED;
+	if (now >= r->start + w->opens_before)
+		return ROLLOUT_CLOSED;
+	return windows_open(&r->windows, now) ? ROLLOUT_OPEN : ROLLOUT_WAITS;
+}
+
+int64_t rollout_opens(const struct rollout *r, size_t wave, int64_t now)
+{
+	int64_t opens = r->standing ? now : r->start + r->waves[wave].opens_after;
+
+	return windows_next(&r->windows, opens > now ? opens : now);
 }
 
 int rollout_check(const struct rollout *r, const char *host, const struct host_facts *facts, int64_t now,
@@ -329,7 +344,7 @@ int rollout_check(const struct rollout *r, const char *host, const struct host_f
 		return KE_OK;
 	case ROLLOUT_WAITS:
 		return fault_set(f, KE_WINDOW, r->policy, NULL, "wave %zu opens at %s", wave + 1,
-		        time_format(r->start + r->waves[wave].opens_after, time));
+		        time_format(rollout_opens(r, wave, now), time));
 	case ROLLOUT_CLOSED:
 		return fault_set(f, KE_WINDOW, r->policy, "publish a new serial", "wave %zu closed at %s",
 		        wave + 1, time_format(r->start + r->waves[wave].opens_before, time));

@@ -7,11 +7,11 @@
  *   {"kedge_rollout":1,"policy":"web","version":3,"serial":7,"action":"apply",
  *    "target":{"path":"policies/web/3.json","length":1234,"sha256":"..."},"selector":{...},"salt":"32 hex",
  *    "start":"2026-11-24T20:00:00Z","waves":[{"canaries":["web1"],"opens_after":0,"opens_before":86400},
- *    {"share":1000,"opens_after":3600,"opens_before":864000}],"gates":{...},"standing":false,
- *    "why":"..."}
+ *    {"share":1000,"opens_after":3600,"opens_before":864000}],"gates":{...},"windows":[...],
+ *    "standing":false,"why":"..."}
  *
  * action "remove" has no target: what the policy set is restored to its originals. A standing rollout has no waves, gates,
- * salt or start: every selected host adopts it at once, for ever.
+ * salt or start: every selected host adopts it at once (in a window, if there are windows), for ever.
  */
 #ifndef KEDGE_POLICIES_ROLLOUT_H
 #define KEDGE_POLICIES_ROLLOUT_H
@@ -22,6 +22,7 @@
 
 #include "policies/gates.h"
 #include "policies/selector.h"
+#include "policies/windows.h"
 #include "proto/codec.h"
 #include "proto/err.h"
 
@@ -55,8 +56,9 @@ struct rollout {
 	int64_t start; /* seconds since 1970 */
 	struct rollout_wave *waves;
 	size_t n_waves;
-	struct gates gates; /* gates_none() when the document has none */
-	char *why;          /* may be NULL */
+	struct gates gates;     /* gates_none() when the document has none */
+	struct windows windows; /* hours in which hosts may adopt it; none: always */
+	char *why;              /* may be NULL */
 };
 
 /* Strict; *RET is newly allocated, rollout_free() it. */
@@ -77,11 +79,13 @@ bool rollout_fits(const struct rollout *r, const int64_t *counts, int64_t n);
 
 enum rollout_gate {
 	ROLLOUT_OPEN,    /* adopt it now */
-	ROLLOUT_WAITS,   /* the host's wave is not open yet */
+	ROLLOUT_WAITS,   /* the host's wave is not open yet, or no maintenance window is */
 	ROLLOUT_CLOSED,  /* the host's wave has closed: a new serial is needed */
 	ROLLOUT_NO_WAVE, /* no wave holds this host */
 };
 
+/* When the host's wave WAVE, which waits at NOW, may be adopted: its opening, or the next window. */
+int64_t rollout_opens(const struct rollout *r, size_t wave, int64_t now);
 /* What R says to HOST at NOW (seconds since 1970). *RET_WAVE, unless NULL, is the index of the host's wave. The selector
  * is not looked at. */
 enum rollout_gate rollout_gate(const struct rollout *r, const char *host, int64_t now, size_t *ret_wave);

@@ -39,8 +39,8 @@ _kedge() {
 		"policy export") options="--output --skip-errors" ;;
 		"policy lint") options="--kernel --mem" ;;
 		"policy publish") options="--keys --passphrase-file --dry-run --role --publish" ;;
-		"rollout plan") options="--selector --wave --start --serial --standing --remove --why --soak --answered --evidence --failed --reverted --contested --drifted --background --excess --no-gates --fleet --allow-conflict --canaries" ;;
-		"rollout start") options="--keys --passphrase-file --dry-run --selector --wave --start --serial --standing --remove --why --soak --answered --evidence --failed --reverted --contested --drifted --background --excess --no-gates --fleet --allow-conflict --role --publish" ;;
+		"rollout plan") options="--selector --wave --window --start --serial --standing --remove --why --soak --answered --evidence --failed --reverted --contested --drifted --background --excess --no-gates --forecast --allow-conflict --canaries" ;;
+		"rollout start") options="--keys --passphrase-file --dry-run --selector --wave --window --start --serial --standing --remove --why --soak --answered --evidence --failed --reverted --contested --drifted --background --excess --no-gates --forecast --allow-conflict --role --publish" ;;
 		"rollout status") options="--watch" ;;
 		"rollout history") options="--limit" ;;
 		"rollout pause" | "rollout resume" | "rollout abort" | "rollout retry") options="--why" ;;

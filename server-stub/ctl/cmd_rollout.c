@@ -133,6 +133,19 @@ static int take_serial(const struct ctl *c, const struct depot *d, struct rollou
 	return rc;
 }
 
+static int take_windows(const struct ctl *c, struct rollout *r, struct fault *f)
+{
+	const char *window;
+	size_t at = 0;
+	int rc = KE_OK;
+
+	while (!rc && (window = args_next(&c->args, "window", &at)))
+		rc = windows_add(&r->windows, window, f);
+	if (rc)
+		fault_at(f, "--window");
+	return rc;
+}
+
 /* The document that the words and options ask for. */
 static int compose(const struct ctl *c, const struct depot *d, struct rollout *r, struct fault *f)
 {
@@ -156,7 +169,7 @@ static int compose(const struct ctl *c, const struct depot *d, struct rollout *r
 	if (!(r->policy = strdup(a->words[1])) || (why && !(r->why = strdup(why))))
 		return no_memory(f);
 	if ((!remove && (rc = take_target(d, a->words[2], r, f))) || (rc = take_serial(c, d, r, f)) ||
-	        (selector && (rc = take_selector(selector, r, f))))
+	        (selector && (rc = take_selector(selector, r, f))) || (rc = take_windows(c, r, f)))
 		return rc;
 	return r->standing ? KE_OK : take_waves(c, r, f);
 }
@@ -208,13 +221,13 @@ static int draw(void *bytes, size_t len)
 	return getrandom(bytes, len, 0) == (ssize_t)len ? 0 : -1;
 }
 
-/* --fleet, --canaries: ask the server for its hosts, and take a salt by which no wave holds more of them than its share. */
+/* --forecast, --canaries: ask the server for its hosts, and take a salt by which no wave holds more of them than its share. */
 static int take_fleet(struct ctl *c, struct rollout *r, struct outlook *ret, struct fault *f)
 {
 	struct client *client = NULL;
 	struct cJSON *rows = NULL;
 
-	if (r->standing || (!args_has(&c->args, "fleet") && !args_has(&c->args, "canaries")))
+	if (r->standing || (!args_has(&c->args, "forecast") && !args_has(&c->args, "canaries")))
 		return KE_OK;
 	int rc = client_open(&c->config, c->clock, &client, f);
 	if (!rc)
@@ -258,6 +271,11 @@ static void told(struct ctl *c, const struct rollout *r)
 		        r->selector->labels[i].value);
 	buf_char(&c->out, '\n');
 	waves_text(r, &c->out);
+	if (r->windows.n) {
+		buf_str(&c->out, "hours   ");
+		windows_text(&r->windows, &c->out);
+		buf_str(&c->out, " (UTC)\n");
+	}
 	if (!r->standing)
 		gates_text(&r->gates, &c->out);
 }

@@ -5,8 +5,9 @@
 
 #define SIGN "keys passphrase-file dry-run"
 #define WAVES                                                                                                \
-	"selector wave start serial standing remove why soak answered evidence failed reverted contested "   \
-	"drifted background excess no-gates fleet allow-conflict"
+	"selector wave window start serial standing remove why soak answered evidence failed reverted "      \
+	"contested "                                                                                         \
+	"drifted background excess no-gates forecast allow-conflict"
 
 static const struct command commands[] = {
 	{ "repo init", ctl_repo_init, "DIR", 1, 1,

@@ -1,5 +1,5 @@
 /* outlook.c — the plan against the listed fleet. Pure but for the drawing of salts, which is handed in. Hosts whose row cannot be
- * read are left out and so not counted. Called by the rollout commands with --fleet and --canaries. */
+ * read are left out and so not counted. Called by the rollout commands with --forecast and --canaries. */
 #include "server-stub/ctl/outlook.h"
 
 #include <stdio.h>

@@ -107,6 +107,8 @@ static enum decision open_next(
 		return DECIDE_NOTHING;
 	if (now < r->start + r->waves[i].opens_after)
 		return DECIDE_NOTHING;
+	if (!closed(r, i, now) && !windows_open(&r->windows, now))
+		return DECIDE_NOTHING;
 	if (closed(r, i, now)) {
 		snprintf(run->reason, sizeof run->reason,
 		        "wave %zu closed at %s before it could open: a new serial is needed", i + 1,
@@ -212,6 +214,8 @@ static const char *waits_text(const struct rollout *r, const struct run *run, co
 	if (i && opens < run->waves[i - 1].settled + r->gates.soak)
 		opens = run->waves[i - 1].settled + r->gates.soak;
 	(void)waves;
+	if (windows_next(&r->windows, opens > now ? opens : now) > opens)
+		opens = windows_next(&r->windows, opens > now ? opens : now);
 	snprintf(buf, RUN_TEXT_ROOM, now < opens ? "opens at %s" : "opens next", time_format(opens, time));
 	return buf;
 }

@@ -34,8 +34,7 @@ pg_make() {
 }
 # A postmaster that was killed leaves its children behind for a moment; until they are gone it does not start.
 pg_up() {
-	local i
-	for i in $(seq 50); do
+	for _ in $(seq 50); do
 		pg_as "$1" "$PG_BIN/pg_ctl" -D "$1/data" -l "$1/log" -w -t 30 -s start >"$1/start.log" 2>&1 </dev/null && return
 		sleep 0.1
 	done

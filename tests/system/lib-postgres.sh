@@ -4,6 +4,7 @@
 
 . "$KEDGE_SRC/tests/support/postgres.sh"
 pg_there || { echo "PostgreSQL is not installed"; exit 77; }
+# shellcheck disable=SC2034
 PG=$WORK/pg STANDBY=$WORK/standby
 declare -A SERVERS=()
 # shellcheck disable=SC2034

@@ -253,6 +253,7 @@ static void a_failed_restore_is_degraded(void **state)
 	assert_int_equal(apply_run(w.e, w.policy, w.plan, &ao, &w.f), KE_DEGRADED);
 	assert_int_equal(w.plan->keys[0].outcome, OUTCOME_DEGRADED);
 	assert_string_equal(w.plan->keys[0].got, "30");
+	assert_int_equal(w.plan->keys[0].err, EACCES);
 	assert_int_equal(w.plan->keys[1].outcome, OUTCOME_RESTORED);
 	assert_int_equal(w.plan->keys[2].outcome, OUTCOME_CONFLICT);
 	assert_true(run_file(&w, JOURNAL_NAME));

@@ -314,6 +314,36 @@ static void sweep(void **state)
 	assert_true(tried > 100);
 }
 
+/* Switched on again and again while others are written: what it held is told once, and leaves nothing behind. */
+static void switch_on(void *ctx, const struct name *n)
+{
+	struct world *w = ctx;
+
+	if (strcmp(n->path, "net/ipv4/ip_forward") != 0)
+		tree_put(&w->t, "net/ipv4/conf/lo/forwarding", "1");
+}
+
+static void what_a_key_got_is_kept_once(void **state)
+{
+	static const struct row rows[] = { { "net.ipv4.ip_forward", "1" },
+		{ "net.ipv4.conf.lo.forwarding", "0" }, { "net.ipv4.tcp_fin_timeout", "30" },
+		{ NULL, NULL } };
+	struct world w;
+	(void)state;
+
+	size_t live = oom_live();
+	world_open(&w, rows, false);
+	tree_put(&w.t, "net/ipv4/ip_forward", "0");
+	tree_put(&w.t, "net/ipv4/conf/lo/forwarding", "0");
+	tree_put(&w.t, "net/ipv4/tcp_fin_timeout", "60");
+	const struct apply_options ao = { .before_write = switch_on, .ctx = &w };
+	assert_int_equal(run(&w, &ao), KE_READBACK);
+	assert_int_equal(w.plan->keys[1].outcome, OUTCOME_MISMATCH);
+	assert_string_equal(w.plan->keys[1].got, "1");
+	world_close(&w);
+	assert_int_equal(oom_live(), live);
+}
+
 int main(void)
 {
 	/* Some thousand synced files, and what syncing is good for is not the matter here. */
@@ -321,6 +351,7 @@ int main(void)
 		setenv("TMPDIR", "/dev/shm", 0);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sweep),
+		cmocka_unit_test(what_a_key_got_is_kept_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,6 +125,7 @@ static void what_is_written(void **state)
 		{ &range, BOUND_AT_LEAST, "32768 65000", "20000 60999", "20000 65000", false, "and above" },
 		{ &range, BOUND_AT_LEAST, "32768 60999", "1024 65535", "1024 65535", true, "wider already" },
 		{ &range, BOUND_AT_LEAST, "100 200", "7 5", "100 200", false, "an empty range has nothing" },
+		{ &range, BOUND_AT_LEAST, "100 200", "50 50", "50 200", false, "one port is a range" },
 		{ &negative_is_all, BOUND_AT_LEAST, "6000", "-1", "-1", true, "no limit is more than any" },
 		{ &negative_is_all, BOUND_AT_MOST, "6000", "-1", "6000", false, "and too much" },
 		{ &negative_is_all, BOUND_AT_LEAST, "-1", "6000", "-1", false, "at least no limit" },
@@ -175,6 +176,8 @@ static void what_a_release_writes(void **state)
 		{ &range, BOUND_AT_LEAST, "10000 65000", "32768 60999", "10000 20000", "32768 60999",
 		        "the mix would be no range" },
 		{ &number, BOUND_AT_LEAST, "1", "0", "odd", "0", "not a number: the original" },
+		{ &range, BOUND_AT_LEAST, "10000 65000", "7 5", "10000 65000", "7 5", "it was an empty range" },
+		{ &range, BOUND_AT_LEAST, "10000 65000", "32768 60999", "7 5", "32768 60999", "it is one now" },
 	};
 	(void)state;
 

@@ -179,6 +179,16 @@ static void table(void **state)
 				fail_msg("--%s and --%s", o->name, p->name);
 }
 
+/* The first row of a name counts: a second one would never be found. */
+static void each_once(void **state)
+{
+	(void)state;
+	for (const struct args_option *a = args_options; a->name; a++)
+		for (const struct args_option *b = a + 1; b->name; b++)
+			if (strcmp(a->name, b->name) == 0 || (a->letter && a->letter == b->letter))
+				fail_msg("--%s and --%s", a->name, b->name);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +201,7 @@ int main(void)
 		cmocka_unit_test(memory),
 		cmocka_unit_test(labels),
 		cmocka_unit_test(table),
+		cmocka_unit_test(each_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,66 +131,6 @@ static void gates(void **state)
 	}
 }
 
-/* Harm over a background, judged by chance. Wave 1 is settled, wave 2 waits and soaks, or is open. */
-static void harm(void **state)
-{
-	(void)state;
-	static const struct {
-		const char *remark;
-		bool open; /* wave 2 */
-		struct tally first, second;
-		const char *reason; /* begins so; NULL: goes on */
-	} rows[] = {
-		{ "as many as chance explains", true, { 1000, 0, 1000, 1000, .good = 984, .failed = 16 },
-		        { 100, 0, 100, 0, .good = 0 }, NULL },
-		{ "one more", true, { 1000, 0, 1000, 1000, .good = 983, .failed = 10, .reverted = 7 },
-		        { 100, 0, 100, 0, .good = 0 },
-		        "wave 1: 17 of 1000 hosts failed or reverted; chance explains 16, at 0.50 %" },
-		{ "each wave is harmless, both are not", true,
-		        { 1000, 0, 1000, 1000, .good = 985, .failed = 15 },
-		        { 1000, 0, 1000, 900, .good = 885, .failed = 15 },
-		        "all waves so far: 30 of 2000 hosts failed or reverted; chance explains 25" },
-		{ "one wave is harmful, the many before do not hide it", true,
-		        { 50000, 0, 50000, 50000, .good = 49800, .failed = 200 },
-		        { 400, 0, 400, 380, .good = 368, .failed = 12 },
-		        "wave 2: 12 of 400 hosts failed or reverted; chance explains 10" },
-		{ "no fault of 3 % could hide", false, { 1000, 0, 1000, 1000, .good = 985, .failed = 15 },
-		        { 100, 0, 100, 0, .good = 0 }, NULL },
-		{ "one could", false, { 1000, 0, 1000, 1000, .good = 984, .failed = 16 },
-		        { 100, 0, 100, 0, .good = 0 },
-		        "16 of 1000 hosts failed or reverted: too few to prove a fault, too many to rule out "
-		        "one of 3.0 % (15 would be)" },
-		{ "a hundred cannot tell, and need not", false, { 100, 0, 100, 100, .good = 95, .failed = 5 },
-		        { 100, 0, 100, 0, .good = 0 }, NULL },
-		{ "lost hosts are harm", false,
-		        { 1000, 0, 1000, 960, .good = 960, .watched = 1000, .lost = 20 },
-		        { 9000, 0, 9000, 0, .watched = 9000, .lost = 9 },
-		        "wave 1: 20 of 1000 hosts failed, reverted or were lost; chance explains 18" },
-		{ "not when as many are lost among those that wait", false,
-		        { 1000, 0, 1000, 960, .good = 960, .watched = 1000, .lost = 20 },
-		        { 9000, 0, 9000, 0, .watched = 9000, .lost = 180 }, NULL },
-		{ "nor when too few wait to tell", false,
-		        { 1000, 0, 1000, 960, .good = 960, .watched = 1000, .lost = 20 },
-		        { 49, 0, 49, 0, .watched = 49 }, NULL },
-	};
-
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct rollout_wave waves[2];
-		struct gates g = gates_default();
-		struct rollout r = plan_of(waves, 2, g);
-		struct run run = run_start(&r, START);
-		const struct tally t[2] = { rows[i].first, rows[i].second };
-		run.waves[0] = (struct wave_run){ WAVE_SETTLED, START, START };
-		if (rows[i].open)
-			run.waves[1] = (struct wave_run){ WAVE_OPEN, START + 300, 0 };
-		enum decision d = next(&r, t, 300, &run);
-		if ((d == DECIDE_HALT) != (rows[i].reason != NULL))
-			fail_msg("%s: %s (%s)", rows[i].remark, decision_name(d), run.reason);
-		if (rows[i].reason && strncmp(run.reason, rows[i].reason, strlen(rows[i].reason)) != 0)
-			fail_msg("%s: %s", rows[i].remark, run.reason);
-	}
-}
-
 static void windows(void **state)
 {
 	(void)state;
@@ -212,6 +152,33 @@ static void windows(void **state)
 	run.waves[1] = (struct wave_run){ WAVE_OPEN, START, 0 };
 	assert_int_equal(next(&r, t, 86400, &run), DECIDE_DONE);
 	assert_string_equal(run.reason, "wave 2 closed when 0 of 0 hosts had answered");
+}
+
+/* A wave opens in a maintenance window only; START is Monday, 1970-01-12T13:46:40Z. */
+static void windows_hold(void **state)
+{
+	(void)state;
+	struct rollout_wave waves[2];
+	struct rollout r = plan_of(waves, 2, gates_none());
+	struct tally t[2] = { { .hosts = 1, .reached = 1, .answered = 1, .good = 1 },
+		{ .hosts = 1, .reached = 1 } };
+	struct run run = run_start(&r, START);
+	char text[RUN_TEXT_ROOM];
+
+	r.gates.soak = 3600;
+	assert_int_equal(windows_add(&r.windows, "14:00-15:00", NULL), 0);
+	assert_int_equal(next(&r, t, 0, &run), DECIDE_NOTHING);
+	assert_string_equal(run_waits_for(&r, &run, t, 0, START, text), "opens at 1970-01-12T14:00:00Z");
+	assert_int_equal(next(&r, t, 799, &run), DECIDE_NOTHING);
+	assert_int_equal(next(&r, t, 800, &run), DECIDE_OPEN);
+	assert_int_equal(next(&r, t, 900, &run), DECIDE_SETTLE);
+	/* soaked at 14:01 + 1 h, when the window is over: on the next day */
+	assert_int_equal(next(&r, t, 900 + 3600, &run), DECIDE_NOTHING);
+	assert_string_equal(
+	        run_waits_for(&r, &run, t, 1, START + 900, text), "opens at 1970-01-13T14:00:00Z");
+	assert_int_equal(next(&r, t, 86400 - 1, &run), DECIDE_NOTHING);
+	/* closed before it could open */
+	assert_int_equal(next(&r, t, 86400 + 800, &run), DECIDE_HALT);
 }
 
 static void without_gates(void **state)
@@ -462,8 +429,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_goes_well),
 		cmocka_unit_test(gates),
-		cmocka_unit_test(harm),
 		cmocka_unit_test(windows),
+		cmocka_unit_test(windows_hold),
 		cmocka_unit_test(without_gates),
 		cmocka_unit_test(standing),
 		cmocka_unit_test(commands),

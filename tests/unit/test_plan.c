@@ -159,6 +159,25 @@ static void unknown_and_none(void **state)
 	world_close(&w);
 }
 
+/* The longest name there can be is told whole. */
+static void faults_name_the_key(void **state)
+{
+	char key[NAME_MAX_LEN + 1] = "net.ipv4.conf.";
+	const struct host_row one[] = { { key, NULL, "1" }, { NULL, NULL, NULL } };
+	struct world w;
+	struct fault f = { 0 };
+	(void)state;
+
+	memset(key + strlen(key), 'x', NAME_MAX_LEN - strlen(key));
+	key[NAME_MAX_LEN] = '\0';
+	world_open(&w, one);
+	w.policy->settings[0].required = true;
+	world_plan(&w, NULL);
+	assert_int_equal(plan_fault(w.plan, &f), KE_UNSUPPORTED);
+	assert_string_equal(f.where, key);
+	world_close(&w);
+}
+
 /* What is let go and may not be written any more keeps nobody from what is wanted. */
 static void a_blocked_release_refuses_nothing(void **state)
 {
@@ -460,6 +479,7 @@ int main(void)
 		cmocka_unit_test(a_released_bound),
 		cmocka_unit_test(absent_unreadable_read_only),
 		cmocka_unit_test(unknown_and_none),
+		cmocka_unit_test(faults_name_the_key),
 		cmocka_unit_test(a_blocked_release_refuses_nothing),
 		cmocka_unit_test(in_sync),
 		cmocka_unit_test(what_a_key_holds),

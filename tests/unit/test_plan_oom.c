@@ -39,6 +39,36 @@ static void no_plan_without_memory(void **state)
 	}
 }
 
+/* What a bound comes to takes memory, too. */
+static void no_value_without_memory(void **state)
+{
+	static const struct host_row rows[] = {
+		{ "net.ipv4.tcp_rmem", "4096 87380 6291456", "8192 131072 6291456" }, { NULL, NULL, NULL }
+	};
+	(void)state;
+
+	for (int release = 0; release < 2; release++) {
+		for (size_t n = 1, fired = 1; fired; n++) {
+			struct world w;
+			char *wanted = NULL;
+			world_open(&w, rows);
+			struct setting *s = &w.policy->settings[0];
+			s->bound = BOUND_AT_LEAST;
+			s->release = release;
+			size_t live = oom_live();
+			oom_arm(OOM_OWN, n, false);
+			int rc = setting_wanted(s, "4096 87380 6291456", &wanted);
+			fired = oom_disarm();
+			assert_int_equal(rc, fired ? KE_NOMEM : KE_OK);
+			assert_int_equal(wanted == NULL, fired);
+			free(wanted);
+			assert_int_equal(oom_live(), live);
+			assert_true(n > 1 || fired);
+			world_close(&w);
+		}
+	}
+}
+
 /* All that a setting may own goes with its policy. */
 static void policies_leave_nothing(void **state)
 {
@@ -72,6 +102,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_plan_without_memory),
+		cmocka_unit_test(no_value_without_memory),
 		cmocka_unit_test(policies_leave_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,7 @@ static void exceptions_are_counted(void **state)
 	assert_int_equal(setting_except(&s, &n, &f), KE_TOOBIG);
 	assert_int_equal(s.n_except, POLICY_MAX_EXCEPT);
 	setting_clear(&s);
+	assert_int_equal(s.n_except, 0);
 	assert_null(s.except);
 }
 

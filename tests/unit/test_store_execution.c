@@ -149,7 +149,7 @@ static void floors(void **state)
 /* ---- what hosts said ---- */
 
 struct said {
-	unsigned n, contested, excused, refused;
+	unsigned n, contested, excused, refused, facts;
 	int64_t serial;
 	char result[16], refusal[16], last[16];
 };
@@ -164,6 +164,7 @@ static int said_row(void *ctx, const struct store_said *s)
 	said->contested += s->contested;
 	said->excused += s->excused;
 	said->refused += s->refusal[0] != '\0';
+	said->facts += s->facts[0] != '\0';
 	if (strcmp(s->host, "web1") == 0) {
 		said->serial = s->serial;
 		snprintf(said->result, sizeof said->result, "%s", s->result);
@@ -206,12 +207,20 @@ static void tell_all(void)
 
 static struct said ask_all(int64_t version, int64_t serial, int64_t since, const char *host)
 {
-	const struct store_said_filter filter = {
+	struct store_said_filter filter = {
 		.policy = "web", .version = version, .serial = serial, .since = since, .host = host
 	};
-	struct said said = { 0 };
+	struct said said = { 0 }, bare = { 0 };
 
 	assert_int_equal(store_said_list(w.s, &filter, said_row, &said, &w.f), 0);
+	assert_int_equal(said.facts, said.n);
+	if (!host) { /* the same without what hosts told of themselves */
+		filter.bare = true;
+		assert_int_equal(store_said_list(w.s, &filter, said_row, &bare, &w.f), 0);
+		assert_int_equal(bare.facts, 0);
+		bare.facts = said.facts;
+		assert_memory_equal(&bare, &said, sizeof said);
+	}
 	return said;
 }
 

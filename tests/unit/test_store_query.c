@@ -198,6 +198,17 @@ static void hosts(void **state)
 	}
 	assert_int_equal(store_host_get(w.s, "nobody", host_row, NULL, &w.f), KE_NOENT);
 	assert_int_equal(store_host_get(w.s, EVIL, host_row, NULL, &w.f), KE_NOENT);
+
+	bool revoked = true;
+	int64_t created = 0;
+	assert_int_equal(store_host_standing(w.s, "a", &revoked, &created, &w.f), KE_OK);
+	assert_false(revoked);
+	assert_int_equal(created, world_admin.time);
+	assert_int_equal(store_host_standing(w.s, "b", &revoked, &created, &w.f), KE_OK);
+	assert_true(revoked);
+	created = 7;
+	assert_int_equal(store_host_standing(w.s, "nobody", &revoked, &created, &w.f), KE_NOENT);
+	assert_int_equal(created, 7);
 }
 
 int main(void)
