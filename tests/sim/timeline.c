@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HORIZON 86400 /* seconds after which a life is over */
-#define LOOK    5     /* seconds between two looks of the leader */
+#define BEGIN   1000000 /* 0 would be "never" to what is simulated */
+#define HORIZON 86400   /* seconds after which a life is over */
+#define LOOK    5       /* seconds between two looks of the leader */
 #define SITES   20
 #define SALTS   64 /* tried for one that fits */
 #define NONE    UINT32_MAX
@@ -71,7 +72,7 @@ static void later(struct life *l, int64_t seconds, uint32_t host, enum what what
 {
 	int64_t at = l->now + (seconds < 1 ? 1 : seconds);
 
-	if (at >= HORIZON)
+	if (at >= BEGIN + HORIZON)
 		return;
 	if (l->n_events == l->room) {
 		uint32_t room = l->room ? 2 * l->room : 1 << 16;
@@ -83,8 +84,8 @@ static void later(struct life *l, int64_t seconds, uint32_t host, enum what what
 		l->events = more;
 		l->room = room;
 	}
-	l->events[l->n_events] = (struct event){ host, l->first[at], (uint8_t)what };
-	l->first[at] = l->n_events++;
+	l->events[l->n_events] = (struct event){ host, l->first[at - BEGIN], (uint8_t)what };
+	l->first[at - BEGIN] = l->n_events++;
 }
 
 /* ---- what the server knows ---- */
@@ -140,7 +141,7 @@ static void count(struct life *l, struct host *h)
 static bool told(const struct life *l, const struct host *h)
 {
 	return h->wave < l->run.n_waves && run_told(&l->run, h->wave) &&
-	       l->now < l->rollout.waves[h->wave].opens_before;
+	       l->now < l->rollout.start + l->rollout.waves[h->wave].opens_before;
 }
 
 static void goes(struct life *l, uint32_t i)
@@ -288,7 +289,7 @@ static void born(struct life *l)
 		h->fate = (uint8_t)fate_of(l, h);
 		if (happens(l, l->plan->offline)) {
 			h->away = 1;
-			h->seen = -7200;
+			h->seen = BEGIN - 7200;
 			later(l, below(l, 86400), i, COMES);
 		}
 		if (happens(l, 30)) /* one reboot a month, on a day that is as good as another */
@@ -301,7 +302,7 @@ static void born(struct life *l)
 
 static void note(struct life *l, enum decision d, size_t wave)
 {
-	const uint64_t words[] = { (uint64_t)d, wave, (uint64_t)l->now };
+	const uint64_t words[] = { (uint64_t)d, wave, (uint64_t)(l->now - BEGIN) };
 
 	for (size_t i = 0; i < 3; i++)
 		l->end->digest = (l->end->digest ^ words[i]) * 1099511628211u;
@@ -331,16 +332,18 @@ static void live(struct life *l)
 {
 	int64_t over = 0;
 
-	for (l->now = 0; l->now < HORIZON && !l->no_memory; l->now++) {
+	for (l->now = BEGIN; l->now < BEGIN + HORIZON && !l->no_memory; l->now++) {
 		/* What happens adds to later seconds only. */
-		for (uint32_t at = l->first[l->now]; at != NONE; at = l->events[at].next) {
+		for (uint32_t at = l->first[l->now - BEGIN]; at != NONE; at = l->events[at].next) {
 			struct event e = l->events[at];
 			happen(l, &e);
 		}
 		if (l->now % LOOK == 0)
 			look(l);
-		if (!over && l->run.state != RUN_RUNNING)
-			over = l->end->seconds = l->now;
+		if (!over && l->run.state != RUN_RUNNING) {
+			over = l->now;
+			l->end->seconds = over - BEGIN;
+		}
 		if (over && l->now >= over + 60) /* who was told goes on */
 			break;
 	}
@@ -358,12 +361,13 @@ int timeline_live(const struct timeline_plan *plan, uint64_t seed, struct timeli
 	l->end = ret;
 	l->random = seed * 0x9e3779b97f4a7c15u;
 	l->rollout = *plan->rollout;
-	l->run = run_start(&l->rollout, 0);
+	l->rollout.start = BEGIN;
+	l->run = run_start(&l->rollout, BEGIN);
 	l->hosts = calloc((size_t)plan->hosts, sizeof *l->hosts);
 	l->first = malloc(HORIZON * sizeof *l->first);
 	if (l->hosts && l->first) {
 		memset(l->first, 0xff, HORIZON * sizeof *l->first);
-		l->now = 0;
+		l->now = BEGIN;
 		born(l);
 		live(l);
 		ret->state = l->run.state;

@@ -13,7 +13,7 @@
 
 struct timeline_plan {
 	int64_t hosts;
-	const struct rollout *rollout; /* its salt is made from the seed, its start is 0 */
+	const struct rollout *rollout; /* its salt is made from the seed, its start is the beginning */
 	int64_t background;            /* per mille of hosts that fail whatever they are given */
 	int64_t fault;                 /* per mille that break on this policy */
 	int64_t deadly;     /* per mille of those that are never heard from again; others fail or go back */
