@@ -67,6 +67,16 @@ static void handshake_over(struct conn *c)
 
 /* ---- answers ---- */
 
+static void time_count(const struct conn *c)
+{
+	const struct exchange *x = c->exchange;
+	struct http_server *server = c->loop->server;
+
+	if (x && x->timed)
+		latencies_count(server->latencies, (size_t)(x->match.route - server->config.routes),
+		        clock_boot_ms(server->clock) - x->began);
+}
+
 void conn_answer(struct conn *c, int status, const char *type, const void *body, size_t len,
         const struct http_field *fields)
 {
@@ -95,6 +105,7 @@ void conn_answer(struct conn *c, int status, const char *type, const void *body,
 		http_answer_write(&c->out, &answer);
 	}
 	count(server, COUNT_STATUS + (enum counter)(status / 100 % 6), 1);
+	time_count(c);
 	c->phase = PHASE_WRITE;
 	conn_deadline(c, limits_of(c)->write_ms);
 }

@@ -29,6 +29,8 @@ struct exchange {
 	struct http_request req;
 	struct http_match match;
 	const char *params[HTTP_PARAMS_MAX]; /* NUL-terminated copies */
+	bool timed;                          /* it came to its handler, and was not parked */
+	int64_t began;                       /* then: clock_boot_ms() */
 	char data[];                         /* the head, then the parameters */
 };
 

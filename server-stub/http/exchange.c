@@ -170,6 +170,8 @@ void exchange_dispatch(struct conn *c)
 	x->req.body_len = c->body ? c->body_len : 0;
 	c->phase = PHASE_RUN;
 	ev_timer_stop(c->loop->ev, &c->timer);
+	x->timed = true;
+	x->began = clock_boot_ms(c->loop->server->clock);
 	x->match.route->handler(&x->req);
 	if (c->phase == PHASE_RUN && !c->deferred)
 		conn_problem(c, 500, NULL, NULL);

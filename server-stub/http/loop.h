@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "server-stub/http/addrs.h"
+#include "server-stub/http/latency.h"
 #include "server-stub/http/server.h"
 
 #define LOOP_THREADS_MAX  64
@@ -106,6 +107,7 @@ struct http_server {
 	pthread_mutex_t tls_lock;
 	SSL_CTX *tls; /* owned reference; NULL: plain */
 	atomic_uint_fast64_t counters[COUNTERS];
+	struct latencies *latencies; /* a row for each of config.routes */
 	unsigned n_loops;
 	struct loop *loops;
 };

@@ -96,6 +96,7 @@ void parking_park(struct conn *c, unsigned wait_ms, http_wake_fn *fn, void *arg)
 	unsigned longest = c->loop->server->config.limits.park_ms;
 
 	c->phase = PHASE_PARK;
+	c->exchange->timed = false;
 	c->wake = fn;
 	c->wake_arg = arg;
 	count(c->loop->server, COUNT_PARKED, 1);

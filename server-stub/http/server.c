@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "server-stub/http/listener.h"
 #include "server-stub/http/loop.h"
@@ -107,7 +108,8 @@ int http_server_start(const struct http_config *config, struct http_server **ret
 		server->tls = config->tls;
 	server->addrs = addrs_new(config->limits.conns_per_address, config->limits.handshakes_per_address);
 	server->loops = calloc(config->threads, sizeof *server->loops);
-	if (!server->addrs || !server->loops)
+	server->latencies = latencies_new(config->n_routes);
+	if (!server->addrs || !server->loops || !server->latencies)
 		rc = fault_set(f, KE_NOMEM, NULL, NULL, "%s", "");
 	else
 		rc = loops_open(server, f);
@@ -166,6 +168,7 @@ void http_server_free(struct http_server *server)
 		loop_free(&server->loops[i]);
 	free(server->loops);
 	addrs_free(server->addrs);
+	latencies_free(server->latencies);
 	SSL_CTX_free(server->tls);
 	pthread_mutex_destroy(&server->tls_lock);
 	free(server);
@@ -207,4 +210,23 @@ void http_server_counters(struct http_server *server, struct http_counters *ret)
 		c.requests += c.status[i];
 	}
 	*ret = c;
+}
+
+void http_server_latency(struct http_server *server, size_t route, struct http_latency *ret)
+{
+	latencies_get(server->latencies, route, ret);
+}
+
+int http_server_certificate_end(struct http_server *server, int64_t *ret)
+{
+	struct tm tm;
+
+	pthread_mutex_lock(&server->tls_lock);
+	const X509 *cert = server->tls ? SSL_CTX_get0_certificate(server->tls) : NULL;
+	int ok = cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1;
+	pthread_mutex_unlock(&server->tls_lock);
+	if (!ok)
+		return KE_NOENT;
+	*ret = (int64_t)timegm(&tm);
+	return KE_OK;
 }

@@ -13,6 +13,7 @@
 
 #include "proto/clock.h"
 #include "proto/err.h"
+#include "server-stub/http/latency.h"
 #include "server-stub/http/request.h"
 #include "server-stub/http/routes.h"
 
@@ -92,5 +93,9 @@ int http_server_tls(struct http_server *server, SSL_CTX *tls, struct fault *f);
 /* Close every connection whose client certificate has this fingerprint. Any thread. KE_NOMEM. */
 int http_server_drop(struct http_server *server, const unsigned char cert_sha256[SHA256_LEN]);
 void http_server_counters(struct http_server *server, struct http_counters *ret);
+/* The histogram of the route with that index in http_config.routes. Any thread. */
+void http_server_latency(struct http_server *server, size_t route, struct http_latency *ret);
+/* When the server's own certificate ends (seconds since 1970). Any thread. KE_NOENT: it has none (plain). */
+int http_server_certificate_end(struct http_server *server, int64_t *ret);
 
 #endif

@@ -67,3 +67,32 @@ int store_summary(struct store *s, struct store_summary *ret, struct fault *f)
 		*ret = sum;
 	return rc;
 }
+
+static int ends_each(void *ctx, struct db *db, struct db_rows *rows)
+{
+	uint64_t *n = ctx;
+
+	(void)db;
+	for (int i = 0; i < 5; i++)
+		n[i] = (uint64_t)db_int(rows, i);
+	return KE_OK;
+}
+
+int store_cert_ends(struct store *s, int64_t now, struct store_cert_ends *ret, struct fault *f)
+{
+	const int64_t day = 86400;
+	/* Ended before now, within 1, 7, 30 days of it (each with those before), all. */
+	uint64_t n[5] = { 0 };
+	int rc = walk(s,
+	        "SELECT COALESCE(sum(CASE WHEN not_after < $1 THEN 1 ELSE 0 END), 0),"
+	        " COALESCE(sum(CASE WHEN not_after < $2 THEN 1 ELSE 0 END), 0),"
+	        " COALESCE(sum(CASE WHEN not_after < $3 THEN 1 ELSE 0 END), 0),"
+	        " COALESCE(sum(CASE WHEN not_after < $4 THEN 1 ELSE 0 END), 0), count(*)"
+	        " FROM hosts WHERE state <> 'revoked'",
+	        DB_ARGS(DB_I(now), DB_I(now + day), DB_I(now + 7 * day), DB_I(now + 30 * day)), ends_each, n,
+	        f);
+
+	if (!rc)
+		*ret = (struct store_cert_ends){ n[0], n[1] - n[0], n[2] - n[1], n[3] - n[2], n[4] - n[3] };
+	return rc;
+}

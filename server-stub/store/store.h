@@ -298,6 +298,14 @@ struct store_summary {
 /* Numbers for /metrics and the summary. */
 int store_summary(struct store *s, struct store_summary *ret, struct fault *f);
 
+struct store_cert_ends {
+	uint64_t past, day, week, month,
+	        later; /* enrolled hosts whose certificate has ended, ends within a day,
+	                                         * within seven, within thirty, later; each counted once */
+};
+/* When the certificates of hosts that are not revoked end, seen from NOW. */
+int store_cert_ends(struct store *s, int64_t now, struct store_cert_ends *ret, struct fault *f);
+
 /* ---- enrolment tokens ---- */
 
 struct store_token {

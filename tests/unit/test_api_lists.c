@@ -1,6 +1,7 @@
 /* What operators read: hosts and their states, pages, drift, refusals, rollouts, tokens, the audit trail, metrics; and
  * revoking. */
 #include "tests/support/api_world.h"
+#include "tests/support/openmetrics.h"
 
 static struct api_world *w;
 
@@ -242,16 +243,49 @@ static void metrics(void **state)
 	struct client_answer a = ask(w, VIEWER, "GET", "/metrics", NULL, NULL, 0);
 	static const char *const lines[] = { "\nkedge_hosts{state=\"revoked\"} 1\n",
 		"\nkedge_hosts_sync{in_sync=\"yes\"} 1\n", "\nkedge_drifts_kept 5\n",
-		"\nkedge_repo_generation 1\n", "\nkedge_store_records_total 10\n" };
+		"\nkedge_repo_generation 1\n", "\nkedge_store_records_total 10\n",
+		"\nkedge_rollouts{state=\"unreadable\"} 1\n",
+		"\nkedge_server_certificate_end_timestamp_seconds ",
+		"\nkedge_http_request_seconds_count{method=\"POST\",route=\"/v1/hosts/{id}/reports\"} 1\n",
+		"\nkedge_http_parked 0\n", "\nkedge_store_queue_records 0\n" };
+	char line[400];
 
 	assert_int_equal(a.status, 200);
 	assert_non_null(strstr(a.head, "application/openmetrics-text"));
-	assert_non_null(strstr(a.body, "\nkedge_rollouts{state=\"unreadable\"} 1\n"));
+	const char *wrong = openmetrics_check(a.body, line);
+	if (wrong)
+		fail_msg("%s: %s", wrong, line);
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
 		if (!strstr(a.body, lines[i]))
-			fail_msg("%s is not in %s", lines[i], a.body);
-	assert_string_equal(a.body + a.len - 6, "# EOF\n");
+			fail_msg("%s is not in %s", lines[i],
+			        strstr(a.body, "# TYPE kedge_http_request_seconds"));
 	free(a.body);
+	a = ask(w, VIEWER, "GET", "/metrics", "Accept: text/plain\r\n", NULL, 0);
+	assert_non_null(strstr(a.head, "text/plain; version=0.0.4"));
+	assert_non_null(strstr(a.body, "# TYPE kedge_store_records_total counter\n"));
+	assert_non_null(strstr(a.body, "# TYPE kedge_build_info gauge\n"));
+	assert_null(strstr(a.body, "# EOF"));
+	free(a.body);
+}
+
+/* The checker itself says no. */
+static void metrics_that_are_wrong(void **state)
+{
+	(void)state;
+#define H "# TYPE h histogram\n# HELP h x\nh_bucket{le=\"1\"} 2\n"
+	static const char *const texts[] = { "# TYPE a gauge\n# HELP a x\na 1\n",
+		"# TYPE a gauge\n# HELP a x\na 1\n# EOF\n#", "a 1\n# EOF\n", "# TYPE a gauge\na 1\n# EOF\n",
+		"# TYPE a counter\n# HELP a x\na 1\n# EOF\n", "# TYPE a gauge\n# HELP a x\na one\n# EOF\n",
+		"# TYPE a gauge\n# HELP a x\na 1\n# TYPE a gauge\n# HELP a x\na 1\n# EOF\n",
+		"# TYPE a gauge\n# HELP b x\na 1\n# EOF\n", H "h_sum 1\n# EOF\n",
+		H "h_bucket{le=\"0.5\"} 3\n# EOF\n", H "h_bucket{le=\"+Inf\"} 1\n# EOF\n",
+		H "h_bucket{le=\"+Inf\"} 3\nh_sum 1\nh_count 2\n# EOF\n" };
+#undef H
+	char line[400];
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		if (!openmetrics_check(texts[i], line))
+			fail_msg("accepted: %s", texts[i]);
 }
 
 /* A revoked host is out at once: its open connection and its next request. */
@@ -309,6 +343,7 @@ int main(void)
 		cmocka_unit_test(filters),
 		cmocka_unit_test(hosts_fall_silent),
 		cmocka_unit_test(metrics),
+		cmocka_unit_test(metrics_that_are_wrong),
 		cmocka_unit_test(every_list_has_pages),
 		cmocka_unit_test(audit_rows_check),
 		cmocka_unit_test(rollouts),

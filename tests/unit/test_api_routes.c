@@ -1,5 +1,7 @@
 /* The whole table of routes against every kind of caller, generated: nobody gets further than the route's class says,
  * and everybody gets as far. And proto/openapi.yaml describes exactly the rows of the table. */
+#include "certs/token.h"
+#include "proto/codec.h"
 #include "tests/support/api_world.h"
 
 static struct api_world *w;
@@ -96,6 +98,58 @@ static void every_route_and_caller(void **state)
 	assert_int_equal(checked, n * CALLERS);
 }
 
+/* A good token, unused, as an Authorization field. */
+static void token_field(char *field, size_t size)
+{
+	cJSON *tree;
+	struct fault fault;
+	struct token t;
+	char secret[TOKEN_SECRET_ROOM], text[128], coded[256];
+	struct client_answer a = ask(w, ADMIN, "POST", "/v1/tokens", NULL, "{}", 2);
+
+	assert_int_equal(a.status, 201);
+	assert_int_equal(strict_parse(a.body, a.len, &strict_limits_default, &tree, &fault), 0);
+	const char *whole = json_text(json_at(tree, "token", NULL));
+	NEED(token_parse(whole, strlen(whole), &t, f));
+	snprintf(text, sizeof text, "%s:%s", t.id, token_secret_text(&t, secret));
+	base64_encode(text, strlen(text), coded);
+	snprintf(field, size, "Content-Type: application/pkcs10\r\nAuthorization: Basic %s\r\n", coded);
+	cJSON_Delete(tree);
+	free(a.body);
+}
+
+/* A token enrols, and that is all: it opens no other route, and adds nothing to a certificate's rights. */
+static void a_token_opens_one_door(void **state)
+{
+	(void)state;
+	static const enum caller with[] = { NOBODY, OTHER_HOST, VIEWER };
+	size_t n;
+	const struct http_route *routes = api_routes(&n);
+	unsigned doors = 0;
+	char field[512];
+
+	repo_sim_publish(w->sim); /* a token names the repository's root */
+	assert_int_equal(publish(w), 204);
+	token_field(field, sizeof field);
+	for (size_t i = 0; i < n; i++) {
+		char path[256];
+		path_of(routes[i].pattern, path, sizeof path);
+		const char *method = http_method_name(routes[i].method);
+		bool body = routes[i].method == HTTP_POST || routes[i].method == HTTP_PUT;
+		for (size_t j = 0; j < sizeof with / sizeof with[0]; j++) {
+			bool door = routes[i].auth == HTTP_AUTH_TOKEN;
+			int want = door ? 0 : expected(routes[i].auth, with[j]);
+			int got = status_for(w, with[j], method, path, field, body ? "{}" : NULL);
+			bool good = want ? got == want : got > 0 && got != 401 && got != 403 && got != 500;
+			if (!good)
+				fail_msg("%s %s with a token by caller %d: %d, not %d", method,
+				        routes[i].pattern, with[j], got, want);
+			doors += door;
+		}
+	}
+	assert_int_equal(doors, 3);
+}
+
 /* Refusals are counted for the audit, under the name of who was refused. */
 static int denial_row(void *ctx, const struct store_denial *d)
 {
@@ -189,6 +243,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_route_and_caller),
+		cmocka_unit_test(a_token_opens_one_door),
 		cmocka_unit_test(refusals_are_counted),
 		cmocka_unit_test(openapi_and_table_agree),
 	};

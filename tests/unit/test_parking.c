@@ -108,6 +108,22 @@ static void a_deferred_request_that_nobody_answers(void **state)
 	fixture_stop(fx);
 }
 
+/* How many requests of the route are in its histogram. */
+static uint64_t timed(struct fixture *fx, const char *pattern)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < sizeof fixture_routes / sizeof fixture_routes[0]; i++) {
+		struct http_latency l;
+		if (strcmp(fixture_routes[i].pattern, pattern) != 0)
+			continue;
+		http_server_latency(fx->server, i, &l);
+		for (size_t j = 0; j <= HTTP_LATENCY_BOUNDS; j++)
+			n += l.n[j];
+	}
+	return n;
+}
+
 static void news_wake_those_who_wait_for_it(void **state)
 {
 	(void)state;
@@ -136,6 +152,11 @@ static void news_wake_those_who_wait_for_it(void **state)
 	for (unsigned i = 0; i < 6; i += 2)
 		assert_int_equal(answer(c[i]), 200);
 	assert_int_equal(answer(c[1]), 200);
+	ask(c[0], "/hello");
+	assert_int_equal(answer(c[0]), 200);
+	/* A wait is no answering time. */
+	assert_int_equal(timed(fx, "/park/{key}"), 0);
+	assert_int_equal(timed(fx, "/hello"), 1);
 	for (unsigned i = 0; i < 6; i++)
 		client_close(c[i]);
 	fixture_stop(fx);

@@ -205,6 +205,33 @@ static int host_row(void *ctx, const struct store_host *h)
 	return 0;
 }
 
+/* web1's certificate ends a day after WORLD_TIME: seen from several days it is in another column each time. */
+static void certificates_end(void)
+{
+	static const struct {
+		const char *remark;
+		int64_t before; /* seconds before its end */
+		struct store_cert_ends want;
+	} rows[] = {
+		{ "ended a second ago", -1, { .past = 1 } },
+		{ "ends now", 0, { .day = 1 } },
+		{ "a day, less a second", 86399, { .day = 1 } },
+		{ "a day", 86400, { .week = 1 } },
+		{ "a week", 7 * 86400, { .month = 1 } },
+		{ "thirty days, less a second", 30 * 86400 - 1, { .month = 1 } },
+		{ "thirty days", 30 * 86400, { .later = 1 } },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct store_cert_ends got;
+		int64_t now = WORLD_TIME + 86400 - rows[i].before;
+		assert_int_equal(store_cert_ends(w.s, now, &got, &w.f), KE_OK);
+		if (memcmp(&got, &rows[i].want, sizeof got) != 0)
+			fail_msg("%s: %d %d %d %d %d", rows[i].remark, (int)got.past, (int)got.day,
+			        (int)got.week, (int)got.month, (int)got.later);
+	}
+}
+
 static void a_status_fills_the_hosts_row(void **state)
 {
 	(void)state;
@@ -236,6 +263,7 @@ static void a_status_fills_the_hosts_row(void **state)
 	assert_int_equal(store_summary(w.s, &sum, &w.f), KE_OK);
 	assert_int_equal(sum.out_of_sync, 1);
 	assert_int_equal(sum.records, 2);
+	certificates_end();
 	next.labels = others;
 	teller_clear(&t);
 	teller_tell(&t, "status", "")->status = &next;
