@@ -146,7 +146,7 @@ static void places_spread(void **state)
 	unsigned below = 0, moved = 0;
 
 	for (int i = 0; i < 10000; i++) {
-		char id[16];
+		char id[24];
 		snprintf(id, sizeof id, "host-%d", i);
 		unsigned place = rollout_place(salt, id);
 		assert_in_range(place, 0, 999);

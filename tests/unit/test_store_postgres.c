@@ -332,7 +332,7 @@ static void a_free_name_goes_to_one(void **state)
 	stores_open();
 	for (int i = 0; i < STORES; i++)
 		for (int n = 0; n < ROUNDS; n++) {
-			char token[16];
+			char token[32];
 			snprintf(token, sizeof token, "t%d-%d", i, n);
 			struct store_token t = {
 				.id = token, .secret_sha256 = WORLD_CERT, .expires = WORLD_TIME + 100
