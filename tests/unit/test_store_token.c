@@ -158,7 +158,7 @@ static void bad_tokens_are_not_made(void **state)
 struct racer {
 	pthread_t thread;
 	struct world *w; /* its own handle: another server process would look the same */
-	char host[8];
+	char host[32];
 	int rc;
 };
 
