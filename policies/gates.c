@@ -99,12 +99,17 @@ static bool limited(const struct gate_limit *l)
 	return l->hosts != GATES_NO_LIMIT || l->share != GATES_NO_LIMIT;
 }
 
+bool gates_harm(const struct gates *g)
+{
+	return g->excess > 0;
+}
+
 bool gates_idle(const struct gates *g)
 {
 	for (size_t i = 0; i < GATE_COUNT; i++)
 		if (limited(&g->limits[i]))
 			return false;
-	return !g->soak && !g->answered && !g->evidence && g->background == GATES_NO_LIMIT;
+	return !g->soak && !g->answered && !g->evidence && !gates_harm(g);
 }
 
 void gates_print(const struct gates *g, struct jsonw *w)
@@ -126,7 +131,7 @@ void gates_print(const struct gates *g, struct jsonw *w)
 			jsonw_int(w, "share", l->share);
 		jsonw_object_end(w);
 	}
-	if (g->background != GATES_NO_LIMIT) {
+	if (gates_harm(g)) {
 		jsonw_object(w, "harm");
 		jsonw_int(w, "background", g->background);
 		jsonw_int(w, "excess", g->excess);
@@ -166,7 +171,7 @@ void gates_text(const struct gates *g, struct buf *out)
 			percent(out, l->share);
 		comma = ", ";
 	}
-	if (g->background != GATES_NO_LIMIT) {
+	if (gates_harm(g)) {
 		buf_fmt(out, "%sharm of ", comma);
 		percent(out, g->excess);
 		buf_str(out, " over a background of ");
@@ -180,7 +185,7 @@ void gates_text(const struct gates *g, struct buf *out)
 
 double gates_background(const struct gates *g)
 {
-	return g->background == GATES_NO_LIMIT ? 0 : (double)g->background / 1000;
+	return !gates_harm(g) ? 0 : (double)g->background / 1000;
 }
 
 int64_t gates_most(double share, int64_t n)
@@ -200,7 +205,7 @@ double gates_power(const struct gates *g, double share, int64_t n)
 	const struct gate_limit *l = &g->limits[GATE_FAILED];
 	int64_t most = n;
 
-	if (g->background != GATES_NO_LIMIT) {
+	if (gates_harm(g)) {
 		int64_t least = gates_least(g, gates_background(g), n);
 		most = gates_most(gates_background(g), n);
 		if (least >= 0 && least < most)

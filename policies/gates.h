@@ -51,8 +51,8 @@ struct gates {
 	int64_t answered; /* per mille of the reached hosts that must have answered before a wave is settled */
 	int64_t evidence; /* hosts that must have answered before shares are judged, or all that there are */
 	struct gate_limit limits[GATE_COUNT];
-	int64_t background; /* per mille of hosts that fail whatever is rolled out; GATES_NO_LIMIT: no "harm" */
-	int64_t excess;     /* per mille on top that must not pass */
+	int64_t background; /* per mille of hosts that fail whatever is rolled out */
+	int64_t excess;     /* per mille on top that must not pass; 0 or less: harm is not judged */
 };
 
 /* "failed", "reverted", "contested", "drifted". */
@@ -64,6 +64,8 @@ struct gates gates_none(void);
 struct gates gates_default(void);
 /* Read the object AT. Unknown members and a limit that says nothing are refused. *RET is untouched on errors. */
 int gates_parse(const struct place *at, struct gates *ret, struct fault *f);
+/* Does G compare what fails with what fails anyway? */
+bool gates_harm(const struct gates *g);
 /* Would G hold back nothing? Then it need not be written. */
 bool gates_idle(const struct gates *g);
 /* Write G as the member "gates"; nothing when it is idle. */

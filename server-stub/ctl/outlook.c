@@ -153,8 +153,7 @@ static void percent(struct buf *out, double share)
 
 static void power_text(const struct gates *g, int64_t n, struct buf *out)
 {
-	double background = gates_background(g),
-	       fault = g->excess == GATES_NO_LIMIT ? FAULT : (double)g->excess / 1000;
+	double background = gates_background(g), fault = gates_harm(g) ? (double)g->excess / 1000 : FAULT;
 
 	buf_str(out, "; sees a fault of ");
 	percent(out, fault);

@@ -110,7 +110,7 @@ bool gates_harmed(
 	struct evidence all = { 0 };
 	bool lost;
 
-	if (g->background == GATES_NO_LIMIT)
+	if (!gates_harm(g))
 		return false;
 	double share = background(g, run, waves, &lost);
 	for (size_t i = 0; i <= run->n_waves; i++) {
@@ -141,7 +141,7 @@ bool gates_doubtful(
 	struct evidence all = { 0 };
 	bool lost;
 
-	if (g->background == GATES_NO_LIMIT)
+	if (!gates_harm(g))
 		return false;
 	double share = background(g, run, waves, &lost);
 	for (size_t i = 0; i < run->n_waves; i++)
