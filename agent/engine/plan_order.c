@@ -1,7 +1,8 @@
 /* plan_order.c — in which order to write.
  *
  * The policy's own order, bent where it must be: a key's "after" list; a key that another write changes along comes behind
- * that write and is checked again there, even if it has its value now (ip_forward flips every conf/X/forwarding); and the one pair
+ * that write and is checked again there, even if it has its value now (ip_forward flips every conf/X/forwarding, and IPv4's
+ * conf/default/X goes over each interface's X that nobody has written yet: measured on 6.18); and the one pair
  * whose order depends on the values. A depth-first walk: before a key goes out, what it waits for does. A circle (two keys
  * that change each other) is cut where it is met; the final check of the apply then decides.
  */
@@ -46,6 +47,26 @@ static bool waits_at_all(const struct plan_key *k)
 	return k->knob && (*knob_after(k->knob) || *knob_after_raised(k->knob));
 }
 
+#define SEEDS "net/ipv4/conf/default/"
+
+static bool is_coupler(const struct plan_key *k)
+{
+	return (k->knob && *knob_also_changes(k->knob)) || strncmp(k->name.path, SEEDS, strlen(SEEDS)) == 0;
+}
+
+/* Does a write to K, a coupler, change the key N along? Of conf/default/X: every X below conf but its own. */
+static bool changes_along(const struct plan_key *k, const struct name *n)
+{
+	struct name all;
+
+	if (k->knob && knob_list_matches(knob_also_changes(k->knob), n))
+		return true;
+	if (strncmp(k->name.path, SEEDS, strlen(SEEDS)) != 0)
+		return false;
+	snprintf(all.path, sizeof all.path, "net/ipv4/conf/*/%s", k->name.path + strlen(SEEDS));
+	return name_covers(&all, n);
+}
+
 static void visit(struct sorter *s, size_t i)
 {
 	struct plan_key *k = &s->pl->keys[i];
@@ -55,18 +76,13 @@ static void visit(struct sorter *s, size_t i)
 	s->visited[i] = true;
 	for (size_t j = 0; j < s->n_couplers; j++) {
 		const struct plan_key *other = &s->pl->keys[s->couplers[j]];
-		if (s->couplers[j] != i && knob_list_matches(knob_also_changes(other->knob), &k->name))
+		if (s->couplers[j] != i && changes_along(other, &k->name))
 			visit(s, s->couplers[j]);
 	}
 	for (size_t j = 0; waits_at_all(k) && j < s->n_planned; j++)
 		if (s->planned[j] != i && waits_for(k, &s->pl->keys[s->planned[j]]))
 			visit(s, s->planned[j]);
 	s->pl->order[s->pl->n_order++] = i;
-}
-
-static bool is_coupler(const struct plan_key *k)
-{
-	return k->knob && *knob_also_changes(k->knob);
 }
 
 /* Mark what the couplers change along; what had its value already joins the writes, and may be a coupler itself. */
@@ -80,7 +96,7 @@ static void couple(struct sorter *s)
 			bool joins = k->outcome == OUTCOME_ALREADY && k->setting->mode != SETTING_AUDIT;
 			if (i == s->couplers[c] || k->coupled || (!joins && k->outcome != OUTCOME_PLANNED))
 				continue;
-			if (!knob_list_matches(knob_also_changes(pl->keys[s->couplers[c]].knob), &k->name))
+			if (!changes_along(&pl->keys[s->couplers[c]], &k->name))
 				continue;
 			k->coupled = true;
 			if (joins) {
