@@ -4,13 +4,12 @@
  * without a word. Here each of these is an issue with its line number and what to do; nothing is guessed silently.
  * Refused as a whole are only texts beyond the limits. Called by `import`, `lint`, and `apply` of a .conf file.
  */
-#include "policies/sysctl_conf.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "policies/sysctl_conf_in.h"
 #include "proto/buf.h"
 #include "proto/utf8.h"
 
@@ -66,10 +65,7 @@ static int grow(void **items, size_t n, size_t size)
 	return 0;
 }
 
-static int issue_add(struct conf *c, unsigned line, enum conf_severity severity, int code, const char *key,
-        const char *todo, const char *fmt, ...) __attribute__((format(printf, 7, 8)));
-
-static int issue_add(struct conf *c, unsigned line, enum conf_severity severity, int code, const char *key,
+int conf_issue_add(struct conf *c, unsigned line, enum conf_severity severity, int code, const char *key,
         const char *todo, const char *fmt, ...)
 {
 	struct conf_issue issue = { .line = line, .severity = severity, .code = code };
@@ -170,7 +166,7 @@ static int duplicate_note(struct conf *c, const struct conf_line *now, const cha
 			continue;
 		bool same = strcmp(first->value, now->value) == 0;
 		snprintf(todo, sizeof todo, "delete line %u", first->line);
-		return issue_add(c, now->line, same ? CONF_NOTE : CONF_WARNING, KE_DUPLICATE, key, todo,
+		return conf_issue_add(c, now->line, same ? CONF_NOTE : CONF_WARNING, KE_DUPLICATE, key, todo,
 		        same ? "set to the same value in line %u already"
 		             : "set in line %u already; the later line wins",
 		        first->line);
@@ -202,8 +198,8 @@ static int assignment_read(struct reading *r, const struct name *name, struct sp
 	struct span behind = { value.at + at, value.len - at };
 	value = trim((struct span){ value.at, at });
 	if (behind.len)
-		rc = issue_add(r->conf, r->line, CONF_WARNING, KE_SYNTAX, name_dotted(name, key, sizeof key),
-		        "put the comment on a line of its own",
+		rc = conf_issue_add(r->conf, r->line, CONF_WARNING, KE_SYNTAX,
+		        name_dotted(name, key, sizeof key), "put the comment on a line of its own",
 		        "a comment behind the value: sysctl -p writes it to the kernel as part of the value");
 	if (rc == 0)
 		rc = remark_take(r, behind, &l.remark);
@@ -224,10 +220,10 @@ static int name_issue(struct reading *r, struct span key, const struct fault *f)
 	char shown[81];
 	snprintf(shown, sizeof shown, "%.*s", (int)cut(key, 80), key.at);
 	if (memchr(key.at, '*', key.len) || memchr(key.at, '?', key.len) || memchr(key.at, '[', key.len))
-		return issue_add(r->conf, r->line, CONF_ERROR, KE_NAME, shown,
+		return conf_issue_add(r->conf, r->line, CONF_ERROR, KE_NAME, shown,
 		        "write '*' for a whole segment, or name the interfaces",
 		        "a glob that kedge does not take");
-	return issue_add(r->conf, r->line, CONF_ERROR, KE_NAME, shown,
+	return conf_issue_add(r->conf, r->line, CONF_ERROR, KE_NAME, shown,
 	        "correct the name, or put '#' in front if the line is a comment", "%s", f->what);
 }
 
@@ -249,13 +245,13 @@ static int no_assignment(struct reading *r, struct span line, bool dash)
 	char shown[81];
 	snprintf(shown, sizeof shown, "%.*s", (int)cut(line, 80), line.at);
 	if (dash && memchr(line.at, '*', line.len))
-		return issue_add(r->conf, r->line, CONF_WARNING, KE_SYNTAX, shown,
+		return conf_issue_add(r->conf, r->line, CONF_WARNING, KE_SYNTAX, shown,
 		        "name the keys that are meant",
 		        "an exclusion with a '*' excludes nothing: sysctl.d takes whole keys there");
 	if (dash && name_parse(line.at, line.len, &name, NULL) == 0)
 		return exclusion_add(r, &name);
 	bool wide = strstr(shown, "\xef\xbc\x9d") != NULL;
-	return issue_add(r->conf, r->line, CONF_ERROR, KE_SYNTAX, NULL,
+	return conf_issue_add(r->conf, r->line, CONF_ERROR, KE_SYNTAX, NULL,
 	        wide ? "write the ASCII '='" : "put '#' in front if the line is a comment",
 	        wide ? "a full-width equals sign: '%s'" : "neither a setting nor a comment: '%s'", shown);
 }
@@ -266,7 +262,7 @@ static int line_read(struct reading *r, struct span line)
 	struct name name;
 	if (line.len && line.at[line.len - 1] == '\r' && !r->cr_told) {
 		r->cr_told = true;
-		int rc = issue_add(r->conf, r->line, CONF_WARNING, KE_SYNTAX, NULL,
+		int rc = conf_issue_add(r->conf, r->line, CONF_WARNING, KE_SYNTAX, NULL,
 		        "convert the file to Unix line ends",
 		        "lines end with CR LF; the kernel refuses a value with CR");
 		if (rc)
@@ -320,11 +316,11 @@ int conf_parse(const char *text, size_t len, struct conf **ret, struct fault *f)
 	r.conf = calloc(1, sizeof *r.conf);
 	rc = r.conf ? text_clean(text + 3 * bom, len - 3 * bom, &r.conf->text, &clean_len, &dirty) : KE_NOMEM;
 	if (rc == 0 && bom)
-		rc = issue_add(r.conf, 1, CONF_WARNING, KE_SYNTAX, NULL, "save the file without a BOM",
+		rc = conf_issue_add(r.conf, 1, CONF_WARNING, KE_SYNTAX, NULL, "save the file without a BOM",
 		        "the file begins with a byte order mark: sysctl -p takes it as part of the first "
 		        "key");
 	if (rc == 0 && dirty)
-		rc = issue_add(r.conf, 1, CONF_WARNING, KE_SYNTAX, NULL, "save the file as UTF-8",
+		rc = conf_issue_add(r.conf, 1, CONF_WARNING, KE_SYNTAX, NULL, "save the file as UTF-8",
 		        "the file is not valid UTF-8, or contains NUL bytes");
 	if (rc == 0)
 		rc = lines_read(&r, r.conf->text, clean_len);
@@ -357,122 +353,4 @@ void conf_free(struct conf *c)
 	free(c->issues);
 	free(c->text);
 	free(c);
-}
-
-/* VALUE with full-width characters (U+FF01..U+FF5E) as ASCII into BUF; false when it has none or does not fit. */
-static bool narrow(const char *value, char *buf, size_t size)
-{
-	size_t n = 0;
-	bool any = false;
-	for (const unsigned char *p = (const unsigned char *)value; *p; p++) {
-		unsigned char c = *p;
-		if (c == 0xef && (p[1] == 0xbc || p[1] == 0xbd) && p[2]) {
-			c = (unsigned char)(p[1] == 0xbc ? p[2] - 0x80 + 0x20 : p[2] - 0x80 + 0x60);
-			p += 2;
-			any = true;
-		}
-		if (n + 1 >= size)
-			return false;
-		buf[n++] = (char)c;
-	}
-	buf[n] = '\0';
-	return any;
-}
-
-static int refused_issue(struct conf *c, const struct conf_line *l, const struct fault *f)
-{
-	char key[NAME_MAX_LEN + 1], ascii[64], todo[sizeof f->todo + 32];
-	snprintf(todo, sizeof todo, "%s", f->todo);
-	if (narrow(l->value, ascii, sizeof ascii))
-		snprintf(todo, sizeof todo, "write it with ASCII digits: %s", ascii);
-	return issue_add(c, l->line, CONF_ERROR, f->code, name_dotted(&l->name, key, sizeof key),
-	        todo[0] ? todo : NULL, "%s", f->what);
-}
-
-static int unknown_issue(struct conf *c, const struct conf_line *l)
-{
-	char key[NAME_MAX_LEN + 1], near[NAME_MAX_LEN + 1], todo[NAME_MAX_LEN + 32];
-	const struct knob *k = knowledge_exists(&l->name) ? NULL : knowledge_nearest(&l->name);
-	struct name n = { 0 };
-	if (k) {
-		memcpy(n.path, k->path, sizeof k->path);
-		snprintf(todo, sizeof todo, "did you mean %s?", name_dotted(&n, near, sizeof near));
-	}
-	return issue_add(c, l->line, k ? CONF_ERROR : CONF_NOTE, KE_UNKNOWN,
-	        name_dotted(&l->name, key, sizeof key), k ? todo : NULL, "%s",
-	        k ? "there is no such key"
-	          : "kedge knows nothing about this key; its value is taken as text");
-}
-
-static bool overridden(const struct conf *c, size_t i)
-{
-	for (size_t j = i + 1; j < c->n_lines; j++)
-		if (name_cmp(&c->lines[i].name, &c->lines[j].name) == 0)
-			return true;
-	for (size_t j = 0; j < c->n_exclusions; j++)
-		if (c->exclusions[j].line > c->lines[i].line &&
-		        name_cmp(&c->lines[i].name, &c->exclusions[j].name) == 0)
-			return true;
-	return false;
-}
-
-/* The exclusion E as an exception of every pattern in P that means its key. */
-static int exclusion_apply(struct conf *c, const struct conf_exclusion *e, struct policy *p)
-{
-	char key[NAME_MAX_LEN + 1];
-	bool used = false;
-	name_dotted(&e->name, key, sizeof key);
-	for (size_t i = 0; i < p->n; i++) {
-		struct setting *s = &p->settings[i];
-		struct fault f = { 0 };
-		if (!name_is_pattern(&s->name) || !name_match(&s->name, &e->name))
-			continue;
-		int rc = setting_except(s, &e->name, &f);
-		used = true;
-		if (rc == KE_NOMEM)
-			return rc;
-		if (rc && rc != KE_DUPLICATE &&
-		        (rc = issue_add(c, e->line, CONF_ERROR, rc, key, NULL, "%s", f.what)))
-			return rc;
-	}
-	return used ? 0
-	            : issue_add(c, e->line, CONF_NOTE, KE_SYNTAX, key, "remove the line",
-	                      "excluded from no key with a '*' of this file");
-}
-
-static int line_to_setting(struct conf *c, const struct conf_line *l, struct policy *p)
-{
-	struct fault f = { 0 };
-	struct setting *s;
-	const char *value = l->value;
-	int rc = KE_VALUE;
-	if (bound_take(&value) != BOUND_NONE)
-		fault_set(&f, rc, NULL, "write the number alone, or write it so in a policy document",
-		        "only policy documents know values like >=N");
-	else
-		rc = policy_append(p, &l->name, l->value, l->remark, &s, &f);
-	if (rc == KE_NOMEM)
-		return rc;
-	if (rc)
-		return refused_issue(c, l, &f);
-	s->optional = l->optional;
-	s->line = l->line;
-	return s->knob ? 0 : unknown_issue(c, l);
-}
-
-int conf_to_policy(struct conf *c, const char *name, struct policy **ret, struct fault *f)
-{
-	struct policy *p = NULL;
-	int rc = policy_new(name, 1, &p);
-	for (size_t i = 0; i < c->n_lines && rc == 0; i++)
-		if (!overridden(c, i))
-			rc = line_to_setting(c, &c->lines[i], p);
-	for (size_t i = 0; i < c->n_exclusions && rc == 0; i++)
-		rc = exclusion_apply(c, &c->exclusions[i], p);
-	if (rc) {
-		policy_free(p);
-		return fault_set(f, rc, NULL, NULL, "%s", err_text(rc));
-	}
-	*ret = p;
-	return 0;
 }

@@ -57,7 +57,8 @@ void conf_free(struct conf *c);
 /* The settings of C as a policy named NAME, the last assignment of a key winning. Lines whose value does not fit the
  * key or whose key is unknown to the knowledge base add an issue to C; unknown keys are still put into the policy
  * (knob NULL), values that do not fit and keys on the never-list are not. Remarks become the settings' "why", exclusions the exceptions of the patterns that
- * they are from; one that also follows the key's own assignment takes that back. */
+ * they are from; one that also follows the key's own assignment takes that back. A '*' behind "conf" or "neigh" also adds settings for
+ * "all" (conf only) and "default", each with a note, unless C names them: sysctl(8) writes them, a policy's '*' does not. */
 int conf_to_policy(struct conf *c, const char *name, struct policy **ret, struct fault *f);
 
 /* "note", "warning", "error" */

@@ -112,25 +112,27 @@ static void details_of_a_line(void **state)
 /* "-KEY" without "=": from every pattern, wherever it stands; and against the key's own line, when it follows that. */
 static void exclusions_become_exceptions(void **state)
 {
-#define RP(i)  "net.ipv4.conf." i ".rp_filter"
-#define Q(key) "\n        \"" key "\""
-#define END    "\n      ]"
+#define RP(i)   "net.ipv4.conf." i ".rp_filter"
+#define Q(key)  "\n        \"" key "\""
+#define END     "\n      ]"
+#define NOBROAD "-" RP("all") "\n-" RP("default") "\n" /* the '*' of the rows means interfaces */
 	static const struct {
 		const char *text, *json; /* of the settings */
 		unsigned issues;
 		const char *about;
 	} rows[] = {
-		{ RP("*") " = 2\n-" RP("docker0") "\n- " RP("a") "\n",
+		{ NOBROAD RP("*") " = 2\n-" RP("docker0") "\n- " RP("a") "\n",
 		        "\"value\": \"2\",\n      \"except\": [" Q(RP("docker0")) "," Q(RP("a")) END, 0,
 		        "behind the pattern" },
-		{ "-" RP("docker0") "\n" RP("*") " = 2\n", "\"except\": [" Q(RP("docker0")) END, 0,
+		{ NOBROAD "-" RP("docker0") "\n" RP("*") " = 2\n", "\"except\": [" Q(RP("docker0")) END, 0,
 		        "before it" },
-		{ RP("*") " = 2\n-" RP("a") "\n-" RP("a") "\n", "\"except\": [" Q(RP("a")) END, 0, "twice" },
-		{ RP("*") " = 2\n-net.ipv4.conf.a.forwarding\n", "\"value\": \"2\"\n", 1,
+		{ NOBROAD RP("*") " = 2\n-" RP("a") "\n-" RP("a") "\n", "\"except\": [" Q(RP("a")) END, 0,
+		        "twice" },
+		{ NOBROAD RP("*") " = 2\n-net.ipv4.conf.a.forwarding\n", "\"value\": \"2\"\n", 1,
 		        "from nothing: a note" },
-		{ RP("a") " = 1\n" RP("*") " = 2\n-" RP("a") "\n",
+		{ NOBROAD RP("a") " = 1\n" RP("*") " = 2\n-" RP("a") "\n",
 		        "\"settings\": [\n    {\n      \"key\": \"" RP("*") "\"", 0, "takes the line back" },
-		{ "-" RP("a") "\n" RP("*") " = 2\n" RP("a") " = 1\n", "\"key\": \"" RP("a") "\"", 0,
+		{ NOBROAD "-" RP("a") "\n" RP("*") " = 2\n" RP("a") " = 1\n", "\"key\": \"" RP("a") "\"", 0,
 		        "the line takes it back" },
 	};
 	(void)state;
@@ -144,6 +146,55 @@ static void exclusions_become_exceptions(void **state)
 		if (!strstr(json, rows[i].json) || c->n_issues != rows[i].issues)
 			fail_msg("%s: %zu issues, %s", rows[i].about, c->n_issues, json);
 		free(json);
+		policy_free(p);
+		conf_free(c);
+	}
+}
+
+/* sysctl's '*' writes "all" and "default", a policy's does not: they are added, where the file says nothing of its own. */
+static void a_star_means_what_it_means_to_sysctl(void **state)
+{
+#define PREFIX   "net.ipv4.neigh."
+#define NEIGH(i) PREFIX i ".gc_stale_time"
+	static const struct {
+		const char *text;
+		size_t settings, issues;
+		const char *all, *value_all, *def,
+		        *value_def; /* keys, and what is wanted of them; NULL: no setting */
+		const char *about;
+	} rows[] = {
+		{ RP("*") " = 2\n", 3, 2, RP("all"), "2", RP("default"), "2", "both" },
+		{ RP("all") " = 0\n" RP("*") " = 2\n", 3, 1, RP("all"), "0", RP("default"), "2",
+		        "all before" },
+		{ RP("*") " = 2\n" RP("default") " = 1\n", 3, 1, RP("all"), "2", RP("default"), "1",
+		        "default behind" },
+		{ RP("*") " = 2\n-" RP("all") "\n", 2, 1, RP("all"), NULL, RP("default"), "2", "excluded" },
+		{ RP("*") " = 1\n" RP("*") " = 2\n", 3, 3, RP("all"), "2", RP("default"), "2",
+		        "the last line" },
+		{ NEIGH("*") " = 30\n", 2, 2, NEIGH("all"), NULL, NEIGH("default"), "30",
+		        "neigh has no all; and the key is unknown" },
+		{ RP("*") " = x\n", 0, 1, RP("all"), NULL, RP("default"), NULL,
+		        "a value that is refused, once" },
+		{ RP("a") " = 2\n", 1, 0, RP("all"), NULL, RP("default"), NULL, "no star" },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < LEN(rows); i++) {
+		const char *const want[][2] = { { rows[i].all, rows[i].value_all },
+			{ rows[i].def, rows[i].value_def } };
+		struct conf *c = parse(rows[i].text);
+		struct policy *p = NULL;
+		assert_int_equal(conf_to_policy(c, "local", &p, NULL), 0);
+		if (p->n != rows[i].settings || c->n_issues != rows[i].issues)
+			fail_msg("%s: %zu settings, %zu issues", rows[i].about, p->n, c->n_issues);
+		for (size_t k = 0; k < 2; k++) {
+			struct name n;
+			assert_int_equal(name_parse(want[k][0], strlen(want[k][0]), &n, NULL), 0);
+			const struct setting *s = policy_find(p, &n);
+			if (!s != !want[k][1] || (s && strcmp(s->value, want[k][1]) != 0))
+				fail_msg(
+				        "%s: %s is '%s'", rows[i].about, want[k][0], s ? s->value : "absent");
+		}
 		policy_free(p);
 		conf_free(c);
 	}
@@ -320,6 +371,7 @@ int main(void)
 		cmocka_unit_test(lines_become_settings_or_issues),
 		cmocka_unit_test(details_of_a_line),
 		cmocka_unit_test(exclusions_become_exceptions),
+		cmocka_unit_test(a_star_means_what_it_means_to_sysctl),
 		cmocka_unit_test(bounds_are_for_documents),
 		cmocka_unit_test(the_later_line_wins),
 		cmocka_unit_test(what_does_not_fit_is_told),
